@@ -1,0 +1,90 @@
+// The record of one session: the plain, immutable value that a store keeps one row of and that decide() works on.
+// Owns the shape and its bounds. Holds no token: of tokens only SHA-256 hashes (CONTRACT section 3).
+
+import type { SessionEnd } from "./events.ts";
+
+/** How many retirement times a record keeps (CONTRACT section 4). */
+export const retiredTimesMax = 16;
+/** How many history entries a record keeps; the newest win. */
+export const historyEntriesMax = 8;
+
+/** How a refresh token travels. */
+export type Transport = "cookie" | "body";
+
+/** How generation n+1 was handed out so far: its present burst (CONTRACT section 4). */
+export interface HandOut {
+  /** Hand-outs in the present burst; counted up to 2 ("more than one"). */
+  readonly count: number;
+  /** Milliseconds: first and last hand-out of the burst. */
+  readonly firstAt: number;
+  readonly lastAt: number;
+  /** Seconds: expiry of every token of this burst. */
+  readonly expiresAt: number;
+  /** The secret that derives every token of this burst. */
+  readonly keyId: number;
+  /** Bursts that had more than one hand-out, this one included; counted up to 2 ("more than one"). */
+  readonly crowdedBursts: number;
+}
+
+/** The attempt that the server drew for requests without an `Idempotency-Key`. */
+export interface ServerAttempt {
+  /** 16 random bytes. */
+  readonly value: Uint8Array;
+  /** Milliseconds. */
+  readonly firstUsedAt: number;
+  /** The generation it first handed out; it also serves the one after. */
+  readonly generation: number;
+}
+
+/** Something worth remembering about a session, kept in its record so that "why did it end" has an answer. */
+export interface HistoryEntry {
+  /** Milliseconds. */
+  readonly at: number;
+  /** An event type (see events.ts). */
+  readonly type: string;
+  /** What was seen: generations, addresses; never a token. At most 120 characters. */
+  readonly detail: string;
+}
+
+/** One session. Instants ending in `At` are milliseconds unless said otherwise. */
+export interface SessionRecord {
+  /** 16 bytes as 22 base64url characters; time-ordered. */
+  readonly sid: string;
+  /** The subject (user id), 1 to 255 characters. */
+  readonly subject: string;
+  /** For compare-and-set; 1 for a new row. */
+  readonly version: number;
+  readonly createdAt: number;
+  /** Seconds: absolute end, never extended. */
+  readonly expiresAt: number;
+  readonly lastSeenAt: number;
+  /** Seconds: when the person last proved who they are. */
+  readonly authTime: number;
+  readonly amr: readonly string[];
+  readonly clientId: string;
+  readonly transport: Transport;
+  /** At most 255 characters; empty = unknown. */
+  readonly userAgent: string;
+  readonly ip: string;
+  readonly label: string;
+
+  /** n: the generation of the current token. */
+  readonly generation: number;
+  /** SHA-256 of the current token's secret (32 bytes), its expiry (seconds) and the secret it was made under. */
+  readonly currentHash: Uint8Array;
+  readonly currentExpiresAt: number;
+  readonly currentKeyId: number;
+  /** Hashes of generations n-1 and n-2; 32 zero bytes where there is none. */
+  readonly previousHash: Uint8Array;
+  readonly olderHash: Uint8Array;
+  /** Generation n+1; `undefined` while nothing of it was handed out. */
+  readonly handOut: HandOut | undefined;
+  readonly serverAttempt: ServerAttempt | undefined;
+  /** When generations n-1, n-2, … were retired, newest first; at most {@link retiredTimesMax}. */
+  readonly retiredAt: readonly number[];
+
+  /** Set once the session was ended by somebody; expiry by time leaves it undefined. */
+  readonly ended: { readonly at: number; readonly reason: SessionEnd } | undefined;
+  /** Oldest first, at most {@link historyEntriesMax}. */
+  readonly history: readonly HistoryEntry[];
+}

@@ -1,0 +1,40 @@
+// What the parts of the engine share: the ports, the policy, the keys, and how events reach subscribers.
+
+import { PawlError } from "../core/errors.ts";
+import type { SessionEvent } from "../core/events.ts";
+import type { Policy } from "../core/policy.ts";
+import type { Platform, Store } from "../core/ports.ts";
+import type { SessionRecord } from "../core/record.ts";
+import type { SecretRing } from "../core/secret-keys.ts";
+import type { KeyRing } from "./key-ring.ts";
+
+/** How often a lost compare-and-set is read and decided again before the request is answered with 503. */
+export const commitRoundsMax = 100;
+
+/** Shared by the parts of one engine. */
+export interface Context {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly policy: Policy;
+  readonly secrets: SecretRing;
+  readonly keyRing: KeyRing;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly emit: (event: SessionEvent) => void;
+}
+
+/** Tells subscribers; only after what it tells is durable. */
+export function tell(
+  context: Context,
+  record: SessionRecord,
+  at: number,
+  type: SessionEvent["type"],
+  more: Pick<SessionEvent, "reason" | "detail"> = {},
+): void {
+  context.emit({ type, sid: record.sid, sub: record.subject, at, ...more });
+}
+
+/** The answer when nobody may be told a verdict: too much contention, or the request took too long. */
+export function cannotAnswer(why: string): PawlError {
+  return new PawlError("store_unavailable", why, { retryAfterSeconds: 1 });
+}

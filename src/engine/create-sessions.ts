@@ -1,0 +1,161 @@
+// The composition of the engine: options in, `Sessions` out. Opens the store, the secrets and the key ring, and runs
+// the two background tasks (purge, reload of the key ring). Owns no rule.
+
+import { checkAccessToken } from "../core/access-token.ts";
+import { PawlError } from "../core/errors.ts";
+import type { SessionEvent } from "../core/events.ts";
+import { createPolicy } from "../core/policy.ts";
+import type { Store } from "../core/ports.ts";
+import { nodePlatform } from "../platform/node.ts";
+import type { Context } from "./context.ts";
+import { logout, revoke, revokeAll } from "./ending.ts";
+import { openKeyRing } from "./key-ring.ts";
+import { confirm, refresh } from "./rotation.ts";
+import { openSecretRing } from "./secrets.ts";
+import { issue, reauthenticate } from "./signing-in.ts";
+import type { Authenticated, Sessions, SessionsOptions } from "./types.ts";
+import { isLive, overSince, storyOf, viewOf } from "./views.ts";
+
+const defaultIssuer = "http://localhost:4000";
+const reloadMilliseconds = 10_000;
+const purgeMilliseconds = 60_000;
+/** Rows one purge step looks at. */
+const purgeRowsMax = 1000;
+const keepSecondsDefault = 604_800;
+const listMax = 1000;
+const feedEntriesMax = 10_000;
+const sidShape = /^[A-Za-z0-9_-]{21}[AQgw]$/;
+
+/**
+ * Opens the store and builds the session engine.
+ *
+ * @throws PawlError `invalid_option` (an option out of bounds), `store_incompatible` (not our file, newer schema,
+ * sessions under a secret that is not given), `store_unavailable`.
+ * @example
+ * const sessions = await createSessions({ store: sqliteStore("./app.db"), issuer: "http://localhost:3000" });
+ */
+export async function createSessions(options: SessionsOptions): Promise<Sessions> {
+  const policy = createPolicy(options);
+  const platform = options.platform ?? nodePlatform;
+  const issuer = options.issuer ?? defaultIssuer;
+  const algorithm = options.algorithm ?? "ES256";
+  if (!["ES256", "EdDSA", "RS256"].includes(algorithm)) {
+    throw new PawlError("invalid_option", "algorithm must be ES256, EdDSA or RS256", { field: "algorithm" });
+  }
+  const { store } = options;
+  await store.open();
+  try {
+    const secret = options.secret ?? (await embeddedSecret(store, platform.entropy));
+    const secrets = await openSecretRing(store, platform.clock, policy, secret);
+    const keyRing = await openKeyRing({ store, platform, policy, secrets, algorithm });
+    const listeners = new Set<(event: SessionEvent) => void>();
+    const emit = (event: SessionEvent): void => {
+      for (const listener of listeners) {
+        try {
+          listener(event);
+        } catch {
+          // A subscriber's failure is the subscriber's: the session's state is durable already.
+        }
+      }
+    };
+    const audience = options.audience ?? issuer;
+    return build({ store, platform, policy, secrets, keyRing, issuer, audience, emit }, listeners);
+  } catch (error) {
+    await store.close();
+    throw error;
+  }
+}
+
+async function embeddedSecret(store: Store, entropy: Context["platform"]["entropy"]): Promise<string> {
+  if (store.embeddedSecret === undefined) {
+    throw new PawlError("invalid_option", "secret is required with a networked store", { field: "secret" });
+  }
+  return await store.embeddedSecret(entropy);
+}
+
+function build(context: Context, listeners: Set<(event: SessionEvent) => void>): Sessions {
+  const { store, platform, keyRing } = context;
+  const purge: Sessions["purge"] = (from, keepSeconds = keepSecondsDefault) => {
+    const now = platform.clock.now();
+    const lapsed = (record: Parameters<typeof isLive>[0]): boolean =>
+      !isLive(record, now) && now >= overSince(record) + keepSeconds * 1000;
+    return store.purge(lapsed, Math.floor(now / 1000), from, purgeRowsMax);
+  };
+  const stop = startBackground(context, purge);
+  return {
+    policy: context.policy,
+    issuer: context.issuer,
+    audience: context.audience,
+    platform,
+    store,
+    issue: (input) => issue(context, input),
+    refresh: (input) => refresh(context, input),
+    confirm: (input) => confirm(context, input),
+    logout: (input) => logout(context, input),
+    authenticate: (accessToken) => authenticate(context, accessToken),
+    list: async (subject) => {
+      const now = platform.clock.now();
+      return (await store.listBySubject(subject, listMax)).filter((record) => isLive(record, now));
+    },
+    listAll: (after, limit) => store.listAll(after, Math.min(Math.max(1, limit), listMax)),
+    story: async (sid) => {
+      const record = sidShape.test(sid) ? await store.read(sid) : undefined;
+      return record && storyOf(record, platform.clock.now());
+    },
+    revoke: async (sid, reason, subject) => sidShape.test(sid) && (await revoke(context, sid, reason, subject)),
+    revokeAll: (subject, reason, except) => revokeAll(context, subject, reason, except),
+    reauthenticate: (sid, amr) => reauthenticate(context, sid, amr),
+    revocations: (cursor) => store.revocationsAfter(cursor, Math.floor(platform.clock.now() / 1000), feedEntriesMax),
+    jwks: () => keyRing.jwks(),
+    keys: () => keyRing.views(),
+    rotateKeys: () => keyRing.rotate(),
+    view: viewOf,
+    subscribe: (listener) => {
+      listeners.add(listener);
+      return () => {
+        listeners.delete(listener);
+      };
+    },
+    purge,
+    ping: () => store.ping(),
+    close: async () => {
+      stop();
+      await store.close();
+    },
+  };
+}
+
+/** Purges a step a minute and picks up key changes of other processes. A failure waits for the next time. */
+function startBackground(context: Context, purge: Sessions["purge"]): () => void {
+  const { scheduler } = context.platform;
+  let position: string | undefined;
+  const ignore = (): void => {};
+  const stopPurge = scheduler.every(purgeMilliseconds, () => {
+    purge(position).then((step) => {
+      position = step.next;
+    }, ignore);
+  });
+  const stopReload = scheduler.every(reloadMilliseconds, () => {
+    context.keyRing.reload().catch(ignore);
+  });
+  return () => {
+    stopPurge();
+    stopReload();
+  };
+}
+
+/** Checks an access token, then reads its session: a revoked one is refused at once. */
+async function authenticate(context: Context, accessToken: string): Promise<Authenticated> {
+  const claims = checkAccessToken(accessToken, {
+    issuer: context.issuer,
+    audience: context.audience,
+    keyFor: (kid) => context.keyRing.verification(kid),
+    nowSeconds: Math.floor(context.platform.clock.now() / 1000),
+    leewaySeconds: 0,
+  });
+  const record = sidShape.test(claims.sid) ? await context.store.read(claims.sid) : undefined;
+  if (record === undefined || record.subject !== claims.sub || !isLive(record, context.platform.clock.now())) {
+    throw new PawlError("invalid_token", "The session of this access token is over.");
+  }
+  return { subject: claims.sub, sid: claims.sid, authTime: claims.auth_time, record };
+}

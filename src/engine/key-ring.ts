@@ -1,0 +1,178 @@
+// The signing keys of access tokens: made on first start, sealed in the store (AES-256-GCM under a key of PAWL_SECRET),
+// published before they sign, kept until the last token they signed has expired. States follow from times alone
+// (published -> active -> retiring -> removed), so no node has to do anything for a key to change state.
+
+import { createCipheriv, createDecipheriv } from "node:crypto";
+import { PawlError } from "../core/errors.ts";
+import type { Policy } from "../core/policy.ts";
+import type { Platform, Store, StoredDocument } from "../core/ports.ts";
+import type { SecretRing } from "../core/secret-keys.ts";
+import type { Algorithm, PublicJwk, SigningKey, VerificationKey } from "../core/signature.ts";
+import { createSigningKey, createVerificationKey } from "../core/signature.ts";
+import type { KeyView } from "./types.ts";
+
+/** How long others may cache the JWKS, in seconds; a key is published for at least this long before it signs. */
+export const jwksMaxAgeSeconds = 300;
+/** Verifiers may be this far off; a key is kept that much longer than its last token. */
+const leewaySeconds = 60;
+const documentKey = "signing-keys";
+const writeRoundsMax = 16;
+const keysMax = 16;
+
+interface StoredKey {
+  readonly kid: string;
+  readonly alg: Algorithm;
+  readonly createdAt: number;
+  /** Milliseconds: from when it signs (until a later key does). */
+  readonly activeAt: number;
+  readonly jwk: PublicJwk;
+  /** The secret it is sealed under, and base64url of nonce(12) ‖ ciphertext ‖ tag(16). */
+  readonly keyId: number;
+  readonly sealed: string;
+}
+
+interface LoadedKey extends StoredKey {
+  readonly signing: SigningKey;
+  readonly verification: VerificationKey;
+}
+
+/** The key ring of one process. */
+export interface KeyRing {
+  /** The key that signs now. */
+  signing(): SigningKey;
+  verification(kid: string): VerificationKey | undefined;
+  jwks(): { readonly keys: readonly PublicJwk[] };
+  views(): readonly KeyView[];
+  /** Publishes a new key, which signs after {@link jwksMaxAgeSeconds}. @throws PawlError `invalid_request` when too many wait. */
+  rotate(): Promise<KeyView>;
+  /** Reads what other processes changed. */
+  reload(): Promise<void>;
+}
+
+interface KeyRingInput {
+  readonly store: Store;
+  readonly platform: Platform;
+  readonly policy: Policy;
+  readonly secrets: SecretRing;
+  readonly algorithm: Algorithm;
+}
+
+/** Opens the ring: makes the first key on an empty store, re-seals under a new secret, drops what is no longer needed. */
+export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
+  let loaded: readonly LoadedKey[] = [];
+  const cache = new Map<string, LoadedKey>();
+  const take = (stored: readonly StoredKey[]): void => {
+    const opened = stored.map((key) => cache.get(key.kid) ?? load(key, input.secrets));
+    loaded = opened.filter((key) => key !== undefined).sort((a, b) => b.activeAt - a.activeAt);
+    cache.clear();
+    for (const key of loaded) cache.set(key.kid, key);
+  };
+  const change = async (edit: (keys: readonly StoredKey[]) => Promise<StoredKey[] | undefined>): Promise<void> => {
+    for (let round = 0; round < writeRoundsMax; round += 1) {
+      const document = await input.store.readDocument(documentKey);
+      const before = parse(document);
+      const after = await edit(before);
+      const value = JSON.stringify(after);
+      const expectedVersion = document?.version ?? 0;
+      if (after === undefined || (await input.store.writeDocuments([{ key: documentKey, expectedVersion, value }]))) {
+        return take(after ?? before);
+      }
+    }
+    throw new PawlError("store_unavailable", "The signing keys are being changed by others; retry.");
+  };
+  await change((keys) => bringUpToDate(keys, input));
+  const now = (): number => input.platform.clock.now();
+  return {
+    signing: () => activeKey(loaded, now()).signing,
+    verification: (kid) => cache.get(kid)?.verification,
+    jwks: () => ({ keys: loaded.map((key) => key.jwk) }),
+    views: () => loaded.map((key) => viewOf(key, activeKey(loaded, now()), now())),
+    rotate: async () => {
+      await change(async (keys) => {
+        if (keys.length >= keysMax)
+          throw new PawlError("invalid_request", "Too many signing keys are waiting already.");
+        return [...stillNeeded(keys, input), await makeKey(input, now() + jwksMaxAgeSeconds * 1000)];
+      });
+      const newest = loaded[0] as LoadedKey;
+      return viewOf(newest, activeKey(loaded, now()), now());
+    },
+    reload: async () => take(parse(await input.store.readDocument(documentKey))),
+  };
+}
+
+function parse(document: StoredDocument | undefined): StoredKey[] {
+  return document === undefined ? [] : (JSON.parse(document.value) as StoredKey[]);
+}
+
+/** The key with the latest activation that has come; before any has, the earliest one. */
+function activeKey(keys: readonly LoadedKey[], now: number): LoadedKey {
+  const active = keys.find((key) => key.activeAt <= now) ?? keys.at(-1);
+  if (active === undefined)
+    throw new PawlError("store_incompatible", "The store holds no signing key that can be opened.");
+  return active;
+}
+
+function viewOf(key: StoredKey, active: StoredKey, now: number): KeyView {
+  const state = key.kid === active.kid ? "active" : key.activeAt > now ? "published" : "retiring";
+  return { kid: key.kid, alg: key.alg, state, createdAt: Math.floor(key.createdAt / 1000) };
+}
+
+async function makeKey(input: KeyRingInput, activeAt: number): Promise<StoredKey> {
+  const pkcs8 = await input.platform.entropy.signingKey(input.algorithm);
+  const { kid, alg, jwk } = createSigningKey(pkcs8);
+  return { kid, alg, jwk, createdAt: input.platform.clock.now(), activeAt, ...seal(pkcs8, kid, input) };
+}
+
+function seal(pkcs8: Uint8Array, kid: string, input: KeyRingInput): { keyId: number; sealed: string } {
+  const nonce = input.platform.entropy.bytes(12);
+  const cipher = createCipheriv("aes-256-gcm", input.secrets.newest.sealing, nonce).setAAD(Buffer.from(kid));
+  const sealed = Buffer.concat([nonce, cipher.update(pkcs8), cipher.final(), cipher.getAuthTag()]);
+  return { keyId: input.secrets.newest.keyId, sealed: sealed.toString("base64url") };
+}
+
+/** The private key of a stored one, or `undefined` when its secret is not given or does not fit. */
+function unseal(key: StoredKey, secrets: SecretRing): Uint8Array | undefined {
+  const keys = secrets.byId(key.keyId);
+  if (keys === undefined) return undefined;
+  const bytes = Buffer.from(key.sealed, "base64url");
+  const decipher = createDecipheriv("aes-256-gcm", keys.sealing, bytes.subarray(0, 12))
+    .setAAD(Buffer.from(key.kid))
+    .setAuthTag(bytes.subarray(-16));
+  try {
+    return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]);
+  } catch {
+    return undefined;
+  }
+}
+
+function load(key: StoredKey, secrets: SecretRing): LoadedKey | undefined {
+  const pkcs8 = unseal(key, secrets);
+  if (pkcs8 === undefined) return undefined;
+  return { ...key, signing: createSigningKey(pkcs8), verification: createVerificationKey(key.jwk) };
+}
+
+/** Keys that sign, will sign, or signed a token that may still live. */
+function stillNeeded(keys: readonly StoredKey[], input: KeyRingInput): StoredKey[] {
+  const now = input.platform.clock.now();
+  const keepMilliseconds = (input.policy.accessTtlSeconds + leewaySeconds) * 1000;
+  const byActivation = [...keys].sort((a, b) => a.activeAt - b.activeAt);
+  return byActivation.filter((_, index) => {
+    const successor = byActivation[index + 1];
+    return successor === undefined || successor.activeAt + keepMilliseconds > now;
+  });
+}
+
+/** What the stored keys should be at start; `undefined` when they already are. */
+async function bringUpToDate(keys: readonly StoredKey[], input: KeyRingInput): Promise<StoredKey[] | undefined> {
+  const now = input.platform.clock.now();
+  const openable = stillNeeded(keys, input).flatMap((key): StoredKey[] => {
+    if (key.keyId === input.secrets.newest.keyId) return unseal(key, input.secrets) === undefined ? [] : [key];
+    const pkcs8 = unseal(key, input.secrets);
+    return pkcs8 === undefined ? [] : [{ ...key, ...seal(pkcs8, key.kid, input) }];
+  });
+  const newest = openable.at(-1);
+  if (newest === undefined) openable.push(await makeKey(input, now));
+  else if (newest.alg !== input.algorithm) openable.push(await makeKey(input, now + jwksMaxAgeSeconds * 1000));
+  const unchanged = openable.length === keys.length && openable.every((key) => keys.includes(key));
+  return unchanged ? undefined : openable;
+}

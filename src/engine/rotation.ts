@@ -1,0 +1,132 @@
+// Refresh and confirm: parse, read, decide, commit; a lost compare-and-set is read and decided again, a bounded number
+// of times. No rule lives here: decide() says what happens, this file makes it durable before anybody is told.
+
+import type { Decision, Presentation } from "../core/decide.ts";
+import { decide, isAttempt } from "../core/decide.ts";
+import { PawlError } from "../core/errors.ts";
+import type { SessionRecord } from "../core/record.ts";
+import type { RefreshToken } from "../core/refresh-token.ts";
+import { encodeRefreshToken, parseRefreshToken } from "../core/refresh-token.ts";
+import type { SecretKeys } from "../core/secret-keys.ts";
+import type { Context } from "./context.ts";
+import { cannotAnswer, commitRoundsMax, tell } from "./context.ts";
+import { revocationOf } from "./ending.ts";
+import { createGrant } from "./grants.ts";
+import type { Grant, PresentInput } from "./types.ts";
+
+const userAgentCharactersMax = 255;
+const addressCharactersMax = 45;
+
+/** `text` cut to what a record keeps, or what it kept before. */
+export function remembered(text: string | undefined, before: string, charactersMax: number): string {
+  return text === undefined ? before : text.slice(0, charactersMax);
+}
+
+/** The record, seen now from where the request came. */
+export function seenFrom(
+  record: SessionRecord,
+  origin: { readonly userAgent?: string; readonly ip?: string },
+  now: number,
+): SessionRecord {
+  return {
+    ...record,
+    lastSeenAt: now,
+    userAgent: remembered(origin.userAgent, record.userAgent, userAgentCharactersMax),
+    ip: remembered(origin.ip, record.ip, addressCharactersMax),
+  };
+}
+
+/** Checks what can be checked without the store: the attempt, the token's form, MAC and expiry. */
+function presentation(context: Context, input: PresentInput, operation: Presentation["operation"]): Presentation {
+  const { attempt } = input;
+  if (attempt !== undefined && !isAttempt(attempt)) {
+    throw new PawlError("invalid_request", "Idempotency-Key must be 16 to 128 characters of A-Z a-z 0-9 - _", {
+      field: "Idempotency-Key",
+    });
+  }
+  const token = parseRefreshToken(input.refreshToken, context.secrets);
+  if (context.platform.clock.now() >= token.expiresAt * 1000) throw new PawlError("refresh_token_expired");
+  const freshAttempt = attempt === undefined ? context.platform.entropy.bytes(16) : new Uint8Array(0);
+  return { operation, token, attempt, freshAttempt };
+}
+
+interface Settled {
+  readonly decision: Decision;
+  /** The record after the decision, as it is in the store. */
+  readonly record: SessionRecord;
+  readonly now: number;
+}
+
+/** Reads, decides and commits until the decision holds for the record that is stored. */
+async function settle(context: Context, input: PresentInput, presented: Presentation): Promise<Settled> {
+  const { store, policy, secrets, platform } = context;
+  const deadlineAt = input.deadlineAt ?? platform.clock.now() + policy.graceSeconds * 1000;
+  for (let round = 0; round < commitRoundsMax; round += 1) {
+    const record = await store.read(presented.token.sid);
+    if (record === undefined) throw new PawlError("session_expired");
+    const now = platform.clock.now();
+    // A request that is older than grace must not hand anything out any more: its client is gone (section 4).
+    if (now >= deadlineAt) throw cannotAnswer("The request took too long; retry.");
+    const decision = decide(record, presented, now, policy, secrets);
+    if (!("next" in decision)) return { decision, record, now };
+    const ends = decision.outcome === "reuse";
+    const next = ends ? decision.next : seenFrom(decision.next, input, now);
+    const revocation = ends ? revocationOf(context, record, now) : undefined;
+    if (await store.commit(next, record.version, revocation)) return { decision, record: next, now };
+  }
+  throw cannotAnswer("Too many requests change this session at once; retry.");
+}
+
+/** Rotates (CONTRACT section 4). */
+export async function refresh(context: Context, input: PresentInput): Promise<Grant> {
+  const presented = presentation(context, input, "refresh");
+  const { decision, record, now } = await settle(context, input, presented);
+  const text = (token: RefreshToken): string =>
+    encodeRefreshToken(token, context.secrets.byId(token.keyId) as SecretKeys);
+  switch (decision.outcome) {
+    case "rotate":
+      if (decision.rolledBack) tell(context, record, now, "store_rolled_back");
+      if (decision.confirmed) tell(context, record, now, "refresh_token_confirmed");
+      tell(context, record, now, "refresh_token_rotated");
+      return createGrant(context, record, now, "rotated", decision.token.expiresAt, text(decision.token));
+    case "hand_out_again":
+      tell(context, record, now, "refresh_token_handed_out_again");
+      return createGrant(context, record, now, "handed_out_again", decision.token.expiresAt, text(decision.token));
+    case "settle":
+      tell(context, record, now, "refresh_settled");
+      return createGrant(context, record, now, "settled", presented.token.expiresAt, undefined);
+    default:
+      return refuse(context, decision, record, now);
+  }
+}
+
+/** The newest token has arrived: row 2 without rotating. */
+export async function confirm(context: Context, input: PresentInput): Promise<void> {
+  const { decision, record, now } = await settle(context, input, presentation(context, input, "confirm"));
+  if (decision.outcome === "unchanged") return;
+  if (decision.outcome !== "confirm") refuse(context, decision, record, now);
+  else {
+    if (decision.rolledBack) tell(context, record, now, "store_rolled_back");
+    tell(context, record, now, "refresh_token_confirmed");
+  }
+}
+
+/** Everything that is not a success; its consequences are durable already. */
+function refuse(context: Context, decision: Decision, record: SessionRecord, now: number): never {
+  switch (decision.outcome) {
+    case "superseded":
+      tell(context, record, now, "refresh_superseded");
+      throw new PawlError("refresh_token_superseded");
+    case "invalid":
+      tell(context, record, now, "store_rolled_back", { detail: "a token newer than the store's came" });
+      throw new PawlError("refresh_token_invalid");
+    case "reuse":
+      tell(context, record, now, "refresh_token_reused", { detail: decision.seen });
+      tell(context, record, now, "session_revoked", { reason: "refresh_token_reused" });
+      throw new PawlError("refresh_token_reused");
+    case "over":
+      throw new PawlError(decision.code);
+    default:
+      throw new TypeError(`no refusal: ${decision.outcome}`);
+  }
+}

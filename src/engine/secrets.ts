@@ -1,0 +1,90 @@
+// Which secrets this store knows: PAWL_SECRET gives the bytes, the store's document `secrets` gives each its key id and
+// tells since when it is no longer the newest. Owns the refusal to start when sessions depend on a secret that is
+// missing. The document holds fingerprints only.
+
+import { PawlError } from "../core/errors.ts";
+import type { Policy } from "../core/policy.ts";
+import type { Clock, Store } from "../core/ports.ts";
+import type { SecretKeys, SecretRing } from "../core/secret-keys.ts";
+import { createSecretRing, deriveSecretKeys, parseSecrets, secretFingerprint } from "../core/secret-keys.ts";
+import { isLive } from "./views.ts";
+
+const documentKey = "secrets";
+const writeRoundsMax = 16;
+const keyIdMax = 255;
+/** How many rows are looked at to find out whether anybody still depends on a missing secret. */
+const dependantRowsMax = 1000;
+
+interface KnownSecret {
+  readonly keyId: number;
+  readonly fingerprint: string;
+  /** Milliseconds: since when it is not the newest; `null` while it is. */
+  readonly supersededAt: number | null;
+}
+
+/**
+ * Matches the given secrets with those the store knows, and records a new one.
+ * @throws PawlError `store_incompatible` when live sessions were made under a secret that is not given.
+ */
+export async function openSecretRing(store: Store, clock: Clock, policy: Policy, text: string): Promise<SecretRing> {
+  const secrets = parseSecrets(text);
+  for (let round = 0; round < writeRoundsMax; round += 1) {
+    const stored = await store.readDocument(documentKey);
+    const known = stored === undefined ? [] : (JSON.parse(stored.value) as KnownSecret[]);
+    const next = await reconcile(store, clock.now(), policy, known, secrets.map(secretFingerprint));
+    const value = JSON.stringify(next);
+    const unchanged = stored !== undefined && stored.value === value;
+    if (
+      unchanged ||
+      (await store.writeDocuments([{ key: documentKey, expectedVersion: stored?.version ?? 0, value }]))
+    ) {
+      const idOf = new Map(next.map((each) => [each.fingerprint, each.keyId]));
+      const keys = secrets.map((secret) => deriveSecretKeys(idOf.get(secretFingerprint(secret)) as number, secret));
+      return createSecretRing(keys as unknown as readonly [SecretKeys, ...SecretKeys[]]);
+    }
+  }
+  throw new PawlError("store_unavailable", "The list of secrets is being changed by others; retry.");
+}
+
+async function reconcile(
+  store: Store,
+  now: number,
+  policy: Policy,
+  known: readonly KnownSecret[],
+  given: readonly string[],
+): Promise<KnownSecret[]> {
+  // No refresh token outlives the idle lifetime, so a secret superseded for longer than that has no tokens left.
+  const horizon = now - policy.idleTtlSeconds * 1000;
+  const missing = known.filter((each) => !given.includes(each.fingerprint));
+  const depended = missing.filter((each) => each.supersededAt === null || each.supersededAt > horizon);
+  if (depended.length > 0 && (await holdsLiveSessions(store, now))) {
+    throw new PawlError(
+      "store_incompatible",
+      "The store holds sessions made under a secret that is not given. Give the old secret too, newest first, comma-separated (PAWL_SECRET).",
+    );
+  }
+  const kept = known.filter((each) => given.includes(each.fingerprint));
+  const result: KnownSecret[] = [];
+  for (const [position, fingerprint] of given.entries()) {
+    const before = kept.find((each) => each.fingerprint === fingerprint);
+    const keyId = before?.keyId ?? freeKeyId([...known, ...result]);
+    const supersededAt = position === 0 ? null : (before?.supersededAt ?? now);
+    result.push({ keyId, fingerprint, supersededAt });
+  }
+  return result;
+}
+
+function freeKeyId(taken: readonly KnownSecret[]): number {
+  const highest = taken.reduce((max, each) => Math.max(max, each.keyId), 0);
+  for (let step = 1; step <= keyIdMax; step += 1) {
+    const candidate = ((highest + step - 1) % keyIdMax) + 1;
+    if (!taken.some((each) => each.keyId === candidate)) return candidate;
+  }
+  throw new PawlError("store_incompatible", "The store knows too many secrets.");
+}
+
+/** True unless every row is over; with more rows than are looked at, the safe answer. */
+async function holdsLiveSessions(store: Store, now: number): Promise<boolean> {
+  const rows = await store.listAll(undefined, dependantRowsMax);
+  return rows.length === dependantRowsMax || rows.some((record) => isLive(record, now));
+}

@@ -1,0 +1,123 @@
+// Where sessions begin, and where a person proves again who they are: issue and reauthenticate.
+
+import { remember } from "../core/decide.ts";
+import { PawlError } from "../core/errors.ts";
+import type { SessionRecord } from "../core/record.ts";
+import type { RefreshToken } from "../core/refresh-token.ts";
+import { encodeRefreshToken, noHash, tokenHash } from "../core/refresh-token.ts";
+import type { Context } from "./context.ts";
+import { cannotAnswer, commitRoundsMax, tell } from "./context.ts";
+import { enforceLimit } from "./ending.ts";
+import { createGrant } from "./grants.ts";
+import { seenFrom } from "./rotation.ts";
+import type { Grant, IssueInput } from "./types.ts";
+import { isLive } from "./views.ts";
+
+const subjectCharactersMax = 255;
+const labelCharactersMax = 64;
+const clientIdCharactersMax = 255;
+const methodsMax = 8;
+const methodCharactersMax = 32;
+const insertRoundsMax = 4;
+const noLink = new Uint8Array(16);
+
+function demand(condition: boolean, field: string, must: string): void {
+  if (!condition) throw new PawlError("invalid_request", `${field} must be ${must}`, { field });
+}
+
+function checkMethods(amr: readonly string[]): readonly string[] {
+  const good = (name: unknown): boolean =>
+    typeof name === "string" && name.length > 0 && name.length <= methodCharactersMax;
+  demand(Array.isArray(amr) && amr.length <= methodsMax && amr.every(good), "amr", `at most ${methodsMax} short names`);
+  return [...amr];
+}
+
+function checkInput(
+  input: IssueInput,
+): Required<Pick<IssueInput, "subject" | "transport" | "amr" | "label" | "clientId">> {
+  const { subject, transport = "cookie", amr = ["pwd"], label = "", clientId = "first-party" } = input;
+  const text = (value: unknown, min: number, max: number): boolean =>
+    typeof value === "string" && value.length >= min && value.length <= max;
+  demand(text(subject, 1, subjectCharactersMax), "subject", `1 to ${subjectCharactersMax} characters`);
+  demand(transport === "cookie" || transport === "body", "transport", "cookie or body");
+  demand(text(label, 0, labelCharactersMax), "label", `at most ${labelCharactersMax} characters`);
+  demand(text(clientId, 1, clientIdCharactersMax), "clientId", `1 to ${clientIdCharactersMax} characters`);
+  return { subject, transport, amr: checkMethods(amr), label, clientId };
+}
+
+/** 48 bits of time, then 80 random bits: new rows go to the end of the table, and nobody can guess one. */
+function createSid(context: Context, now: number): string {
+  const bytes = Buffer.alloc(16);
+  bytes.writeUIntBE(now, 0, 6);
+  bytes.set(context.platform.entropy.bytes(10), 6);
+  return bytes.toString("base64url");
+}
+
+/** Starts a session at generation 0. */
+export async function issue(context: Context, input: IssueInput): Promise<Grant> {
+  const checked = checkInput(input);
+  const { policy, platform, secrets, store } = context;
+  for (let round = 0; round < insertRoundsMax; round += 1) {
+    const now = platform.clock.now();
+    const seconds = Math.floor(now / 1000);
+    const expiresAt = seconds + policy.sessionTtlSeconds;
+    const token: RefreshToken = {
+      keyId: secrets.newest.keyId,
+      sid: createSid(context, now),
+      generation: 0,
+      expiresAt: Math.min(seconds + policy.idleTtlSeconds, expiresAt),
+      secret: platform.entropy.bytes(32),
+      links: [noLink, noLink],
+    };
+    const empty: SessionRecord = {
+      ...checked,
+      sid: token.sid,
+      version: 1,
+      createdAt: now,
+      expiresAt,
+      lastSeenAt: now,
+      authTime: seconds,
+      userAgent: "",
+      ip: "",
+      generation: 0,
+      currentHash: tokenHash(token.secret),
+      currentExpiresAt: token.expiresAt,
+      currentKeyId: token.keyId,
+      previousHash: noHash,
+      olderHash: noHash,
+      handOut: undefined,
+      serverAttempt: undefined,
+      retiredAt: [],
+      ended: undefined,
+      history: [],
+    };
+    const record = seenFrom(empty, input, now);
+    if (!(await store.insert(record))) continue; // 80 random bits met twice within a millisecond: draw again.
+    tell(context, record, now, "session_created");
+    await enforceLimit(context, record);
+    return createGrant(context, record, now, "issued", token.expiresAt, encodeRefreshToken(token, secrets.newest));
+  }
+  throw cannotAnswer("No free session id was found; retry.");
+}
+
+/** A new access token with `auth_time` now, for a session whose owner has just proven who they are. */
+export async function reauthenticate(context: Context, sid: string, amr?: readonly string[]): Promise<Grant> {
+  const methods = amr === undefined ? undefined : checkMethods(amr);
+  for (let round = 0; round < commitRoundsMax; round += 1) {
+    const record = await context.store.read(sid);
+    const now = context.platform.clock.now();
+    if (record === undefined || !isLive(record, now)) throw new PawlError("invalid_token");
+    const renewed = {
+      ...record,
+      version: record.version + 1,
+      authTime: Math.floor(now / 1000),
+      amr: methods ?? record.amr,
+    };
+    const next = remember(renewed, { at: now, type: "session_reauthenticated", detail: "" });
+    if (await context.store.commit(next, record.version)) {
+      tell(context, next, now, "session_reauthenticated");
+      return createGrant(context, next, now, "reauthenticated", record.currentExpiresAt, undefined);
+    }
+  }
+  throw cannotAnswer("Too many requests change this session at once; retry.");
+}

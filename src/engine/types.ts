@@ -1,0 +1,180 @@
+// What the engine offers and takes, as types: the vocabulary between engine/, http/, server/, cli/ and host
+// applications. Owns no behaviour.
+
+import type { SessionEnd, SessionEvent } from "../core/events.ts";
+import type { Policy, PolicyOptions } from "../core/policy.ts";
+import type { Platform, PurgeStep, RevocationPage, Store } from "../core/ports.ts";
+import type { HistoryEntry, SessionRecord, Transport } from "../core/record.ts";
+import type { Algorithm, PublicJwk } from "../core/signature.ts";
+
+export type { Algorithm, PublicJwk } from "../core/signature.ts";
+
+/** Options of {@link createSessions}. Only `store` is required. */
+export interface SessionsOptions extends PolicyOptions {
+  readonly store: Store;
+  /** `iss` of access tokens: the external base URL. Default `http://localhost:4000`. */
+  readonly issuer?: string;
+  /** `aud` of access tokens. Default: the issuer. */
+  readonly audience?: string;
+  /** Default `ES256`. `RS256` is for interoperability only. */
+  readonly algorithm?: Algorithm;
+  /**
+   * At least 32 random bytes, base64url; during a rotation several, comma-separated, newest first. Default: what the
+   * store provides (an embedded file store keeps `<file>.secret`, a memory store draws one per process).
+   */
+  readonly secret?: string;
+  /** Clock, randomness and timers. Default: those of the machine. */
+  readonly platform?: Platform;
+}
+
+/** Where a request came from, as far as the session remembers it. */
+export interface Origin {
+  /** Cut to 255 characters. */
+  readonly userAgent?: string;
+  readonly ip?: string;
+}
+
+/** A new sign-in. The caller has already checked who it is. */
+export interface IssueInput extends Origin {
+  /** The user id, 1 to 255 characters; becomes `sub`. */
+  readonly subject: string;
+  /** How the refresh token travels. Default `cookie`. */
+  readonly transport?: Transport;
+  /** How the person proved who they are (RFC 8176). Default `["pwd"]`. At most 8 names of 32 characters. */
+  readonly amr?: readonly string[];
+  /** A name for the device, at most 64 characters. */
+  readonly label?: string;
+  /** Default `first-party`. */
+  readonly clientId?: string;
+}
+
+/** A refresh token with the attempt it is presented under. */
+export interface PresentInput extends Origin {
+  readonly refreshToken: string;
+  /** The `Idempotency-Key`: 16 to 128 characters of `A-Z a-z 0-9 - _`. */
+  readonly attempt?: string;
+  /** Milliseconds: nothing is committed after this instant (`store_unavailable`). Default now + grace. */
+  readonly deadlineAt?: number;
+}
+
+/** What a successful issue, refresh or re-authentication gives. */
+export interface Grant {
+  readonly accessToken: string;
+  /** Seconds the access token lives. */
+  readonly expiresIn: number;
+  /** Absent when the outcome was a settle, or for a re-authentication: the client keeps the one it has. */
+  readonly refreshToken: string | undefined;
+  /** Seconds until the refresh token dies unused. */
+  readonly refreshTokenTimeout: number;
+  /** Seconds until the session ends for good. */
+  readonly authorizationExpiresIn: number;
+  readonly outcome: "issued" | "rotated" | "handed_out_again" | "settled" | "reauthenticated";
+  readonly record: SessionRecord;
+}
+
+/** A checked access token of a live session. */
+export interface Authenticated {
+  readonly subject: string;
+  readonly sid: string;
+  /** Seconds. */
+  readonly authTime: number;
+  readonly record: SessionRecord;
+}
+
+/** A public view of one session; all instants in seconds (CONTRACT section 2). */
+export interface SessionView {
+  readonly id: string;
+  readonly created_at: number;
+  /** Coarsened to 5 minutes, like `idle_expires_at`. */
+  readonly last_seen_at: number;
+  readonly idle_expires_at: number;
+  readonly expires_at: number;
+  readonly user_agent: string | null;
+  readonly ip: string | null;
+  readonly label: string | null;
+  readonly amr: readonly string[];
+  readonly auth_time: number;
+  readonly bound: null;
+}
+
+/** Why and when a session ended (or that it lives), with its history: `pawl sessions show`. */
+export interface SessionStory {
+  readonly session: SessionView;
+  readonly subject: string;
+  readonly state: "live" | "ended" | "expired" | "idle_expired";
+  readonly reason: SessionEnd | undefined;
+  /** Milliseconds. */
+  readonly endedAt: number | undefined;
+  readonly generation: number;
+  readonly history: readonly HistoryEntry[];
+}
+
+/** A signing key as shown to operators. */
+export interface KeyView {
+  readonly kid: string;
+  readonly alg: Algorithm;
+  readonly state: "published" | "active" | "retiring";
+  /** Seconds. */
+  readonly createdAt: number;
+}
+
+/** The session engine. Every method rejects with PawlError; `store_unavailable` is never a verdict on a session. */
+export interface Sessions {
+  readonly policy: Policy;
+  readonly issuer: string;
+  readonly audience: string;
+  readonly platform: Platform;
+  /** The store the sessions live in; the server keeps its accounts there as documents. */
+  readonly store: Store;
+
+  /** Starts a session. Ends the least recently used ones beyond `sessionsMax`. */
+  issue(input: IssueInput): Promise<Grant>;
+  /**
+   * Rotates a refresh token (CONTRACT section 4).
+   * @throws `invalid_request` (attempt malformed), `refresh_token_invalid`, `refresh_token_expired`,
+   * `session_expired`, `session_revoked`, `refresh_token_reused`, `refresh_token_superseded`, `store_unavailable`.
+   */
+  refresh(input: PresentInput): Promise<Grant>;
+  /** The newest token has arrived: retires its predecessor. Throws as `refresh` does. */
+  confirm(input: PresentInput): Promise<void>;
+  /**
+   * Ends the session of any authentic, unexpired refresh token of it; idempotent. With `sid`, only if it is that one.
+   * Resolves the outcome: `mismatch` = token of another session than `sid`, nothing was done.
+   */
+  logout(input: { refreshToken: string; sid?: string }): Promise<"ended" | "already" | "unknown" | "mismatch">;
+  /** Checks an access token and reads its session. @throws `invalid_token`. */
+  authenticate(accessToken: string): Promise<Authenticated>;
+  /** Live sessions of a subject, newest first. */
+  list(subject: string): Promise<SessionRecord[]>;
+  /** Sessions in id order for operators, ended ones included; `limit` 1 to 1,000. */
+  listAll(after: string | undefined, limit: number): Promise<SessionRecord[]>;
+  /** The story of one session, or `undefined` when it is unknown. */
+  story(sid: string): Promise<SessionStory | undefined>;
+  /** Ends one session. Resolves false when it is unknown or already over. With `subject`, only if it is theirs. */
+  revoke(sid: string, reason: SessionEnd, subject?: string): Promise<boolean>;
+  /** Ends every live session of a subject but `except`. Resolves how many. */
+  revokeAll(subject: string, reason: SessionEnd, except?: string): Promise<number>;
+  /** The person proved who they are again: a new access token with `auth_time` now; the session goes on. */
+  reauthenticate(sid: string, amr?: readonly string[]): Promise<Grant>;
+  /** The revocation feed after `cursor`. @throws `invalid_request` for a malformed cursor. */
+  revocations(cursor?: string): Promise<RevocationPage>;
+  /** The public signing keys, newest first. */
+  jwks(): { readonly keys: readonly PublicJwk[] };
+  /** Signing keys for operators. */
+  keys(): readonly KeyView[];
+  /** Publishes a new signing key; it signs after the JWKS maximum age. Resolves its view. */
+  rotateKeys(): Promise<KeyView>;
+  /** What a client sees of a session. */
+  view(record: SessionRecord): SessionView;
+  /** Calls `listener` for each event after it is durable; returns the way to stop. A throwing listener is ignored. */
+  subscribe(listener: (event: SessionEvent) => void): () => void;
+  /**
+   * Removes ended and expired sessions, one bounded step; pass `next` back as `from` to go on.
+   * @param keepSeconds how long after its end a session's story is kept. Default 604,800 (7 days)
+   */
+  purge(from?: string, keepSeconds?: number): Promise<PurgeStep>;
+  /** Resolves when the store answers. @throws `store_unavailable`. */
+  ping(): Promise<void>;
+  /** Stops timers and closes the store. Idempotent. */
+  close(): Promise<void>;
+}
