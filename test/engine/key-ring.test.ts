@@ -1,0 +1,156 @@
+// Signing keys over time: made once, sealed, published before they sign, kept until their last token has expired,
+// picked up by other processes, opened by the right secret only.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+import type { Store } from "../../src/core/ports.ts";
+import { createSessions } from "../../src/engine/create-sessions.ts";
+import type { Sessions, SessionsOptions } from "../../src/engine/types.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
+import type { SimulatedPlatform } from "../../src/testing/simulated.ts";
+import { createSimulatedPlatform } from "../../src/testing/simulated.ts";
+
+const secretA = Buffer.alloc(32, 1).toString("base64url");
+const secretB = Buffer.alloc(32, 2).toString("base64url");
+
+interface Stage {
+  readonly platform: SimulatedPlatform;
+  /** One more process on the same store. Closing it must not close the store. */
+  open(options?: Partial<SessionsOptions>): Promise<Sessions>;
+  readonly store: Store;
+}
+function stage(timers: "machine" | "simulated" = "machine"): Stage {
+  const store = memoryStore();
+  const shared: Store = { ...store, close: async () => {} };
+  const platform = createSimulatedPlatform({ timers });
+  return {
+    store,
+    platform,
+    open: (options) => createSessions({ store: shared, platform, secret: secretA, ...options }),
+  };
+}
+const kidOf = (token: string): string =>
+  JSON.parse(Buffer.from(token.split(".")[0] as string, "base64url").toString()).kid;
+
+test("one key is made on first start and found by the next process; twenty at once make one", async () => {
+  const { open } = stage();
+  const all = await Promise.all(Array.from({ length: 20 }, () => open()));
+  const kids = new Set(all.flatMap((sessions) => sessions.keys().map((key) => key.kid)));
+  assert.equal(kids.size, 1);
+  assert.equal(all[0]?.keys()[0]?.state, "active");
+});
+
+test("the store never sees a private key in the clear", async () => {
+  const { open, store } = stage();
+  const sessions = await open();
+  const { value } = (await store.readDocument("signing-keys")) as { value: string };
+  const [key] = sessions.jwks().keys;
+  assert.ok(value.includes(key?.x as string), "the public half is there");
+  const sealed = Buffer.from(JSON.parse(value)[0].sealed, "base64url").toString("latin1");
+  const point = Buffer.from(key?.x as string, "base64url").toString("latin1");
+  assert.equal(sealed.includes(point), false, "a PKCS #8 of the key would hold its public point");
+  assert.equal(value.includes('"d"'), false);
+});
+
+test("published -> active -> retiring -> removed, without a token that stops verifying", async () => {
+  const { open, platform } = stage("simulated");
+  const sessions = await open();
+  const other = await open();
+  const first = sessions.keys()[0]?.kid;
+  const grant = await sessions.issue({ subject: "u" });
+  const { kid: second, state } = await sessions.rotateKeys();
+  assert.equal(state, "published");
+  assert.equal(sessions.jwks().keys.length, 2);
+  platform.clock.advance(10_000);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(other.jwks().keys.length, 2, "another process picks the key up by itself");
+
+  platform.clock.advance(289_999);
+  const early = await other.issue({ subject: "u" });
+  assert.equal(kidOf(early.accessToken), first);
+  platform.clock.advance(1);
+  const late = await other.issue({ subject: "u" });
+  assert.equal(kidOf(late.accessToken), second);
+  assert.deepEqual(
+    sessions.keys().map((key) => [key.kid, key.state]),
+    [
+      [second, "active"],
+      [first, "retiring"],
+    ],
+  );
+  for (const each of [grant, early, late]) await sessions.authenticate(each.accessToken);
+  platform.clock.advance(898_000);
+  await other.authenticate(early.accessToken);
+  platform.clock.advance(63_000);
+  await sessions.rotateKeys();
+  assert.equal(
+    sessions.keys().some((key) => key.kid === first),
+    false,
+    "removed once nothing it signed can live",
+  );
+});
+
+test("a change of algorithm publishes a key of the new one; RS256 and EdDSA sign", async () => {
+  const { open, platform } = stage();
+  await open();
+  const sessions = await open({ algorithm: "EdDSA" });
+  assert.deepEqual(
+    sessions.keys().map((key) => [key.alg, key.state]),
+    [
+      ["EdDSA", "published"],
+      ["ES256", "active"],
+    ],
+  );
+  platform.clock.advance(300_000);
+  await sessions.authenticate((await sessions.issue({ subject: "u" })).accessToken);
+  assert.equal(sessions.keys()[0]?.state, "active");
+  const rsa = await stage().open({ algorithm: "RS256" });
+  await rsa.authenticate((await rsa.issue({ subject: "u" })).accessToken);
+});
+
+describe("PAWL_SECRET", () => {
+  test("is rotated with nobody noticing: old tokens refresh, keys are sealed anew", async () => {
+    const { open, platform } = stage();
+    const before = await open();
+    const grant = await before.issue({ subject: "u", transport: "body" });
+    const during = await open({ secret: `${secretB},${secretA}` });
+    platform.clock.advance(1000);
+    const next = await during.refresh({ refreshToken: grant.refreshToken as string });
+    assert.deepEqual(during.jwks(), before.jwks());
+    await before.authenticate(next.accessToken);
+    await during.confirm({ refreshToken: next.refreshToken as string });
+    platform.clock.advance(604_800_000);
+    const after = await open({ secret: secretB });
+    assert.deepEqual(after.jwks(), before.jwks());
+  });
+
+  test("a wrong secret is refused while sessions depend on the right one, and changes nothing", async () => {
+    const { open, store } = stage();
+    const sessions = await open();
+    await sessions.issue({ subject: "u" });
+    const documents = await store.listDocuments("", undefined, 100);
+    await assert.rejects(open({ secret: secretB }), { code: "store_incompatible" });
+    await assert.rejects(open({ secret: secretB }), (error: Error) => !error.message.includes(secretB));
+    assert.deepEqual(await store.listDocuments("", undefined, 100), documents);
+    await sessions.revokeAll("u", "revoked");
+    const fresh = await open({ secret: secretB });
+    assert.equal(fresh.keys().length, 1);
+    assert.notDeepEqual(fresh.jwks(), sessions.jwks(), "a key that cannot be opened is replaced");
+  });
+
+  test("the old secret may be dropped once its last token has expired, not before", async () => {
+    const { open, platform } = stage();
+    const first = await open({ sessionTtlSeconds: 3_000_000 });
+    const grant = await first.issue({ subject: "u", transport: "body" });
+    const both = await open({ secret: `${secretB},${secretA}` });
+    platform.clock.advance(604_799_000);
+    await both.refresh({ refreshToken: grant.refreshToken as string });
+    await assert.rejects(open({ secret: secretB }), { code: "store_incompatible" });
+    platform.clock.advance(1001);
+    await open({ secret: secretB });
+  });
+});
+
+test("a bad algorithm is refused before anything is opened", async () => {
+  await assert.rejects(stage().open({ algorithm: "HS256" as "ES256" }), { code: "invalid_option" });
+});
