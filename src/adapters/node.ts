@@ -1,0 +1,254 @@
+// Serves a handler over node:http without building WHATWG objects: the refresh path is hot. `nodeListener` fits into any
+// node:http server; `serveNode` is a whole server with bounds on time and size, and a close that finishes what is in
+// flight. Owns answers, sockets and deadlines; no route, no rule.
+
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer } from "node:http";
+import type { Socket } from "node:net";
+import { PawlError } from "../core/errors.ts";
+import type { Scheduler } from "../core/ports.ts";
+import type { Outgoing } from "../http/exchange.ts";
+import type { Handler } from "../http/handler.ts";
+import { problem } from "../http/problem.ts";
+import type { Entry, InFlight } from "./node-in-flight.ts";
+import { createInFlight } from "./node-in-flight.ts";
+import { NodeIncoming } from "./node-incoming.ts";
+import { listen } from "./node-listen.ts";
+
+/** Bytes of a request's line and headers; more is 431. */
+export const headerBytesMax = 16_384;
+/** Open connections of {@link serveNode}; more are refused by the system's queue. */
+export const connectionsMaxDefault = 10_000;
+/** Idle connections outlive the usual 60 seconds of load balancers, so that those close first and lose no answer. */
+const keepAliveMilliseconds = 65_000;
+/** How long `close` waits for what is in flight. */
+const closeMillisecondsMax = 10_000;
+const closePollMilliseconds = 25;
+
+/** A listener for node:http. */
+export type NodeListener = (request: IncomingMessage, response: ServerResponse) => void;
+
+/**
+ * Makes a listener that answers every request with `handler`. A request older than grace loses its connection: a later
+ * answer could overwrite a newer token in the client's jar (CONTRACT section 4). Mount it before any body parser.
+ * @example
+ * createServer(nodeListener(createHandler({ sessions }))).listen(3000);
+ */
+export function nodeListener(handler: Handler): NodeListener {
+  const { platform, policy } = handler.sessions;
+  const graceMilliseconds = policy.graceSeconds * 1000;
+  const inFlight = createInFlight(platform, sweepMillisecondsOf(graceMilliseconds));
+  const serve = createServe(handler, inFlight, graceMilliseconds * (1 - checkShare), () => false);
+  // Frameworks pass more arguments; they are not ours.
+  return (request, response) => serve(request, response, false);
+}
+
+/** Options of {@link serveNode}. */
+export interface ServeOptions {
+  /** An address or a name. Default `localhost`: both loopback families. */
+  readonly host?: string;
+  /** 0 to 65,535. Default 0: any free one. */
+  readonly port?: number;
+  /** Default 10,000. */
+  readonly connectionsMax?: number;
+}
+
+/** A running server. */
+export interface Serving {
+  readonly port: number;
+  /** Stops accepting, finishes what is in flight (at most 10 s), then closes every connection. Idempotent. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves `handler`. From the first byte of a request to the last of its answer less than the policy's grace passes: a
+ * quarter of it for the headers, half for headers and body (408 beyond), and a bit more than half for body and work;
+ * what is unanswered then loses its connection.
+ * @param handler the handler, or a function that makes it once the port is known (the default issuer holds the port);
+ * requests that arrive before it is made get 503
+ * @throws the system's error when the address cannot be bound (`EADDRINUSE`, …).
+ */
+export async function serveNode(
+  handler: Handler | ((port: number) => Handler | Promise<Handler>),
+  options: ServeOptions = {},
+): Promise<Serving> {
+  const state: State = { serve: answerNotReady, inFlight: undefined, closing: false };
+  const checkMilliseconds =
+    typeof handler === "function" ? checkMillisecondsUnknown : sweepMillisecondsOf(graceMillisecondsOf(handler));
+  const create = (): Server =>
+    createBareServer(state, checkMilliseconds, options.connectionsMax ?? connectionsMaxDefault);
+  const { port, servers } = await listen(create, options.host ?? "localhost", options.port ?? 0);
+  try {
+    const made = typeof handler === "function" ? await handler(port) : handler;
+    start(state, servers, made);
+    let closed: Promise<void> | undefined;
+    return {
+      port,
+      close: () => {
+        state.closing = true;
+        closed ??= closeAll(servers, made.sessions.platform.scheduler);
+        return closed;
+      },
+    };
+  } catch (error) {
+    for (const server of servers) {
+      server.close();
+      server.closeAllConnections();
+    }
+    throw error;
+  }
+}
+
+type Serve = (request: IncomingMessage, response: ServerResponse, waitsForContinue: boolean) => void;
+
+interface State {
+  serve: Serve;
+  inFlight: InFlight | undefined;
+  closing: boolean;
+}
+
+/** Time bounds as parts of grace; the headers' and the answer's, with a check interval each, stay below it together. */
+const headersShare = 0.25;
+const requestShare = 0.5;
+const answerShare = 0.55;
+const checkShare = 0.05;
+const checkMillisecondsMax = 500;
+/** When grace is not known yet; small enough for the smallest grace. */
+const checkMillisecondsUnknown = 100;
+
+function graceMillisecondsOf(handler: Handler): number {
+  return handler.sessions.policy.graceSeconds * 1000;
+}
+
+function sweepMillisecondsOf(graceMilliseconds: number): number {
+  return Math.min(graceMilliseconds * checkShare, checkMillisecondsMax);
+}
+
+function createBareServer(state: State, connectionsCheckingInterval: number, connectionsMax: number): Server {
+  const server = createServer({ maxHeaderSize: headerBytesMax, connectionsCheckingInterval, keepAlive: true });
+  server.on("request", (request, response) => state.serve(request, response, false));
+  // Without this node:http sends "100 Continue" before anybody looked at the request.
+  server.on("checkContinue", (request, response) => state.serve(request, response, true));
+  server.on("clientError", (error, socket) => answerBroken(error, socket as Socket, state.inFlight));
+  // Headers are bounded in bytes; a bound in number would drop the rest silently, which is worse than reading them.
+  server.maxHeadersCount = 0;
+  server.maxConnections = connectionsMax;
+  server.keepAliveTimeout = keepAliveMilliseconds;
+  return server;
+}
+
+function start(state: State, servers: readonly Server[], handler: Handler): void {
+  const graceMilliseconds = graceMillisecondsOf(handler);
+  for (const server of servers) {
+    server.headersTimeout = graceMilliseconds * headersShare;
+    server.requestTimeout = graceMilliseconds * requestShare;
+  }
+  state.inFlight = createInFlight(handler.sessions.platform, sweepMillisecondsOf(graceMilliseconds));
+  state.serve = createServe(handler, state.inFlight, graceMilliseconds * answerShare, () => state.closing);
+}
+
+function answerNotReady(_request: IncomingMessage, response: ServerResponse): void {
+  response.shouldKeepAlive = false;
+  const error = new PawlError("store_unavailable", "Starting; retry.");
+  send(response, "GET", problem(error, ["content-type", "application/problem+json", "cache-control", "no-store"]));
+}
+
+/** The way from a request to its answer. */
+function createServe(
+  handler: Handler,
+  inFlight: InFlight,
+  answerMilliseconds: number,
+  isClosing: () => boolean,
+): Serve {
+  const { clock } = handler.sessions.platform;
+  const answer = async (entry: Entry, incoming: NodeIncoming, outgoing: Outgoing): Promise<void> => {
+    const { request, response } = entry;
+    if (incoming.hasUnreadBody && !(await incoming.drain())) response.shouldKeepAlive = false;
+    if (entry.abandoned || request.socket.destroyed) return inFlight.remove(entry);
+    if (clock.now() >= entry.deadlineAt) return abandon(entry, inFlight);
+    if (isClosing()) response.shouldKeepAlive = false;
+    send(response, incoming.method, outgoing);
+    // What the system has taken is done; what waits (a slow reader, a pipelined answer) stays under its deadline.
+    if (response.socket === request.socket && request.socket.writableLength === 0) inFlight.remove(entry);
+  };
+  return (request, response, waitsForContinue) => {
+    const deadlineAt = clock.now() + answerMilliseconds;
+    const entry: Entry = { request, response, deadlineAt, abandoned: false };
+    inFlight.add(entry);
+    const incoming = new NodeIncoming(request, response, deadlineAt, waitsForContinue);
+    handler
+      .exchange(incoming)
+      .then((outgoing) => answer(entry, incoming, outgoing))
+      .catch(() => abandon(entry, inFlight));
+  };
+}
+
+function abandon(entry: Entry, inFlight: InFlight): void {
+  entry.abandoned = true;
+  inFlight.remove(entry);
+  entry.request.socket.destroy();
+}
+
+function send(response: ServerResponse, method: string, outgoing: Outgoing): void {
+  const { status, headers, body } = outgoing;
+  if (body !== undefined) {
+    const bytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
+    headers.push("content-length", String(bytes));
+  } else if (status !== 204 && status !== 304) headers.push("content-length", "0");
+  response.writeHead(status, headers);
+  if (body === undefined || method === "HEAD") response.end();
+  else response.end(body);
+}
+
+/** A request that node:http could not read: a bare status, nothing about why. */
+function answerBroken(error: NodeJS.ErrnoException, socket: Socket, inFlight: InFlight | undefined): void {
+  const waiting = inFlight?.of(socket) ?? [];
+  // The next answer on this connection belongs to a request that was good: a bare error would be taken for it.
+  const ambiguous = waiting.length > 1 || waiting.some((entry) => entry.request.complete);
+  for (const entry of waiting) {
+    entry.abandoned = true;
+    inFlight?.remove(entry);
+  }
+  if (ambiguous || !socket.writable || error.code === "ECONNRESET" || error.code === "EPIPE") {
+    if (inFlight === undefined || inFlight.linger(socket)) socket.destroy();
+    return;
+  }
+  socket.end(`HTTP/1.1 ${brokenStatus(error.code)}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+  // Closed a little later: data that is still arriving would make the system drop the answer.
+  if (inFlight === undefined) socket.destroySoon();
+  else inFlight.linger(socket);
+}
+
+function brokenStatus(code: string | undefined): string {
+  switch (code) {
+    case "HPE_HEADER_OVERFLOW":
+      return "431 Request Header Fields Too Large";
+    case "ERR_HTTP_REQUEST_TIMEOUT":
+      return "408 Request Timeout";
+    case "HPE_CHUNK_EXTENSIONS_OVERFLOW":
+      return "413 Payload Too Large";
+    default:
+      return "400 Bad Request";
+  }
+}
+
+/** Stops accepting and waits; connections that fall idle are closed as they do. */
+async function closeAll(servers: readonly Server[], scheduler: Scheduler): Promise<void> {
+  let waitedMilliseconds = 0;
+  const stop = scheduler.every(closePollMilliseconds, () => {
+    waitedMilliseconds += closePollMilliseconds;
+    for (const server of servers) {
+      if (waitedMilliseconds < closeMillisecondsMax) server.closeIdleConnections();
+      else server.closeAllConnections();
+    }
+  });
+  await Promise.all(
+    servers.map(
+      (server) =>
+        new Promise<void>((resolve) => {
+          server.close(() => resolve());
+        }),
+    ),
+  );
+  stop();
+}

@@ -1,0 +1,106 @@
+// `pawl/client`: the session in a browser. Composes state, transport and turnstile; owns the public calls, and which
+// requests get the access token.
+// The refresh token is an httpOnly cookie that this code never sees; the access token lives in memory only. Needs
+// nothing but the DOM library.
+
+import { type Access, createAccess } from "./access.ts";
+import { createMemory } from "./attempt.ts";
+import { ClientError } from "./error.ts";
+import { createState, isolate, type State } from "./state.ts";
+import { type Answer, type Call, createTransport, type Transport } from "./transport.ts";
+import { Turnstile } from "./turnstile.ts";
+import type { Client, ClientOptions, DeviceSession } from "./types.ts";
+
+export type { AttemptStorage } from "./attempt.ts";
+export { ClientError } from "./error.ts";
+export type { Client, ClientOptions, ClientSnapshot, DeviceSession, SignedOutReason, User } from "./types.ts";
+
+const allowedOriginsMax = 16;
+const timeoutSecondsDefault = 10;
+const timeoutSecondsMax = 30;
+
+/**
+ * Creates the client of one issuer. Sends nothing until it is called.
+ *
+ * ```ts
+ * import { createClient } from "pawl/client";
+ *
+ * const client = createClient({ baseUrl: "https://auth.example.com", onSignedOut: () => location.assign("/sign-in") });
+ * const answer = await client.fetch("https://auth.example.com/auth/session");
+ * ```
+ * @throws TypeError for a malformed origin or too many, RangeError for a time out of bounds.
+ */
+export function createClient(options: ClientOptions = {}): Client {
+  const issuer = new URL(options.baseUrl ?? location.origin).origin;
+  const origins = allowedOrigins(issuer, options.allowedOrigins ?? []);
+  const timeoutSeconds = options.timeoutSeconds ?? timeoutSecondsDefault;
+  if (!(timeoutSeconds >= 1 && timeoutSeconds <= timeoutSecondsMax)) {
+    throw new RangeError(`timeoutSeconds must be from 1 to ${timeoutSecondsMax}`);
+  }
+  const fetchRequest = options.fetch ?? ((request: Request) => fetch(request));
+  const state = createState();
+  const transport = createTransport(issuer, fetchRequest, timeoutSeconds);
+  const turnstile = new Turnstile({
+    state,
+    transport,
+    memory: createMemory(options.storage),
+    name: `pawl:${issuer}`,
+    onSignedOut: (reason) => isolate(() => options.onSignedOut?.(reason)),
+  });
+
+  const access = createAccess({ state, turnstile, fetchRequest, origins });
+  return Object.freeze<Client>({
+    signUp: ({ email, password, name }) =>
+      turnstile.enter({ method: "POST", path: "/auth/register", body: { email, password, name } }),
+    signIn: ({ email, password }) =>
+      turnstile.enter({ method: "POST", path: "/auth/login", body: { email, password } }),
+    signOut: () => turnstile.leave(),
+    fetch: access.fetch,
+    getAccessToken: access.getToken,
+    async refresh() {
+      await turnstile.refresh();
+      return state.getSnapshot().status === "signed-in";
+    },
+    subscribe: state.subscribe,
+    getSnapshot: state.getSnapshot,
+    async reauthenticate({ password }) {
+      const call: Call = { method: "POST", path: "/auth/reauthenticate", body: { password } };
+      await access.authorized(call, (authorized) => turnstile.renew(authorized));
+    },
+    async changePassword({ currentPassword, newPassword }) {
+      const body = { current_password: currentPassword, new_password: newPassword };
+      const call: Call = { method: "POST", path: "/auth/password", body };
+      await access.authorized(call, (authorized) => turnstile.enter(authorized));
+    },
+    devices: createDevices(access, state, turnstile, transport),
+  });
+}
+
+function createDevices(access: Access, state: State, turnstile: Turnstile, transport: Transport): Client["devices"] {
+  const ask = (method: Call["method"], path: string): Promise<Answer> =>
+    access.authorized({ method, path }, (call) => transport.send(call));
+  return Object.freeze({
+    async list() {
+      const { sessions } = await ask("GET", "/auth/sessions");
+      if (!Array.isArray(sessions)) throw new ClientError("unexpected_answer", "The answer is not a list.");
+      return sessions as DeviceSession[];
+    },
+    async revoke(id: string) {
+      // Ending the own session is a sign-out: only that deletes the cookie (CONTRACT section 4).
+      if (id === state.getSnapshot().session?.id) return turnstile.leave();
+      await ask("DELETE", `/auth/sessions/${encodeURIComponent(id)}`);
+    },
+    async revokeOthers() {
+      const { revoked } = await ask("DELETE", "/auth/sessions?except=current");
+      return Number(revoked);
+    },
+  });
+}
+
+function allowedOrigins(issuer: string, further: readonly string[]): ReadonlySet<string> {
+  if (further.length > allowedOriginsMax) throw new TypeError(`allowedOrigins takes at most ${allowedOriginsMax}`);
+  for (const origin of further) {
+    if (new URL(origin).origin !== origin) throw new TypeError(`allowedOrigins takes exact origins, not ${origin}`);
+  }
+  return new Set([issuer, ...further]);
+}

@@ -1,0 +1,112 @@
+// The public types of `pawl/client`: what an application gives and what it gets.
+// Owns no behaviour. The members of User and DeviceSession are those of CONTRACT section 2, written out here so that
+// the declarations of this entry point need nothing but the DOM library.
+
+import type { AttemptStorage } from "./attempt.ts";
+
+/** The person who is signed in. */
+export interface User {
+  readonly id: string;
+  readonly email: string | null;
+  readonly name: string | null;
+}
+
+/** One session of the person, on one device. Instants are seconds since the epoch, by the server's clock. */
+export interface DeviceSession {
+  readonly id: string;
+  readonly created_at: number;
+  /** Coarsened to 5 minutes, like `idle_expires_at`. */
+  readonly last_seen_at: number;
+  readonly idle_expires_at: number;
+  readonly expires_at: number;
+  readonly user_agent: string | null;
+  readonly ip: string | null;
+  readonly label: string | null;
+  readonly amr: readonly string[];
+  readonly auth_time: number;
+  readonly bound: "dpop" | "dbsc" | null;
+  /** True on the session of the caller; only in lists. */
+  readonly current?: boolean;
+}
+
+/** Why nobody is signed in: `signed_out` (this client did it) or the terminal code of the server. */
+export type SignedOutReason =
+  | "signed_out"
+  | "refresh_token_missing"
+  | "refresh_token_invalid"
+  | "refresh_token_expired"
+  | "session_expired"
+  | "session_revoked"
+  | "refresh_token_reused";
+
+/** What the client knows. Frozen; the same object until something changes. */
+export interface ClientSnapshot {
+  /** `unknown` until the first answer of the server: the cookie cannot be read here. */
+  readonly status: "unknown" | "signed-in" | "signed-out";
+  readonly user: User | null;
+  readonly session: DeviceSession | null;
+  /** Set while the status is `signed-out`. */
+  readonly reason: SignedOutReason | null;
+  /** When the access token expires, in milliseconds on the scale of `performance.now()`. */
+  readonly accessTokenExpiresAt: number | null;
+}
+
+/** Options of `createClient`. */
+export interface ClientOptions {
+  /** The issuer, such as `https://auth.example.com`. Default: the origin of the page. */
+  readonly baseUrl?: string;
+  /** Further exact origins that get the access token from `fetch`. Default none; at most 16. */
+  readonly allowedOrigins?: readonly string[];
+  /**
+   * The longest one request to the issuer may take, in seconds. Default 10, from 1 to 30; the client aborts earlier
+   * where the server's `request_timeout` asks for it.
+   */
+  readonly timeoutSeconds?: number;
+  /** Called after a session ended, by the server's verdict or by `signOut`; never for a fault. */
+  readonly onSignedOut?: (reason: SignedOutReason) => void;
+  /** Sends requests. Default: the global `fetch`. */
+  readonly fetch?: (request: Request) => Promise<Response>;
+  /**
+   * Where the key of an unanswered refresh is kept, so that another tab or the next page load goes on with it. It is
+   * not a token. Default: `localStorage`; without one the key lives in memory only.
+   */
+  readonly storage?: AttemptStorage;
+}
+
+/** The session of this browser. Every promise settles within a bounded time. Rejections are `ClientError`. */
+export interface Client {
+  /** Creates an account and signs in. Rejects with `account_exists`, `weak_password`, `registration_closed`, … */
+  signUp(input: { email: string; password: string; name?: string }): Promise<User>;
+  /** Signs in. Rejects with `invalid_credentials`, `rate_limited`, … */
+  signIn(input: { email: string; password: string }): Promise<User>;
+  /**
+   * Signs out here at once, whatever is in flight, and then at the server. Rejects when the server could not be told;
+   * the client then tells it before its next refresh, also after a reload.
+   */
+  signOut(): Promise<void>;
+  /**
+   * `fetch` with the access token, which goes to the issuer and to `allowedOrigins` only. A 401 whose
+   * `WWW-Authenticate` says `invalid_token` (RFC 6750 section 3.1) is answered with one refresh and one replay; a
+   * body that is a stream is not replayed.
+   */
+  fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
+  /** A usable access token, refreshed where needed; `null` when nobody is signed in. */
+  getAccessToken(): Promise<string | null>;
+  /** Refreshes now; joins a refresh in flight. Resolves whether somebody is signed in. */
+  refresh(): Promise<boolean>;
+  /** Calls `listener` after each change of the snapshot; returns the way to stop. */
+  subscribe(listener: () => void): () => void;
+  getSnapshot(): ClientSnapshot;
+  /** Proves again who is there: a new access token with `auth_time` now. Rejects with `invalid_credentials`. */
+  reauthenticate(input: { password: string }): Promise<void>;
+  /** Changes the password. Every earlier session of the person ends; this client goes on with a new one. */
+  changePassword(input: { currentPassword: string; newPassword: string }): Promise<void>;
+  readonly devices: {
+    /** The live sessions of the person, newest first. */
+    list(): Promise<readonly DeviceSession[]>;
+    /** Ends one of them; the own one is signed out. */
+    revoke(id: string): Promise<void>;
+    /** Ends all but the own one. Resolves how many. */
+    revokeOthers(): Promise<number>;
+  };
+}

@@ -1,0 +1,71 @@
+// From the options to a store and an engine, for the server and the command line alike: both must open the same
+// database under the same rules. Owns the mapping; the drivers are loaded on demand.
+
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { PawlError } from "../core/errors.ts";
+import type { Store } from "../core/ports.ts";
+import type { SessionsOptions } from "../engine/types.ts";
+import type { Settings } from "./config.ts";
+import type { StoreChoice } from "./option-values.ts";
+
+/** The store that the options name, not opened yet. `directory` is what a relative file is relative to. */
+export async function createStore(choice: StoreChoice, directory: string): Promise<Store> {
+  if (choice.kind === "memory") return (await import("../stores/memory.ts")).memoryStore();
+  return (await import("../stores/sqlite.ts")).sqliteStore(resolve(directory, choice.file));
+}
+
+/** True when opening the store would create it. */
+export function storeIsNew(choice: StoreChoice, directory: string): boolean {
+  return choice.kind === "sqlite" && !existsSync(resolve(directory, choice.file));
+}
+
+/** The options of the engine. */
+export function engineOptions(settings: Settings, store: Store, issuer: string): SessionsOptions {
+  return {
+    ...settings.policy,
+    store,
+    issuer,
+    algorithm: settings.algorithm,
+    ...(settings.audience === undefined ? {} : { audience: settings.audience }),
+    ...(settings.secret === undefined ? {} : { secret: settings.secret }),
+  };
+}
+
+const issuerKey = "server/issuer";
+
+/** Keeps the issuer of the running server in the store, so that the command line makes tokens and links that fit. */
+export async function rememberIssuer(store: Store, issuer: string): Promise<void> {
+  const before = await store.readDocument(issuerKey);
+  if (before?.value === issuer) return;
+  // Two servers that start at once: one of them wins, either answer is right.
+  await store.writeDocuments([{ key: issuerKey, expectedVersion: before?.version ?? 0, value: issuer }]);
+}
+
+/** The issuer of the server that last started on this store. */
+export async function recallIssuer(choice: StoreChoice, directory: string): Promise<string | undefined> {
+  if (choice.kind === "memory" || storeIsNew(choice, directory)) return undefined;
+  const store = await createStore(choice, directory);
+  try {
+    await store.open();
+    return (await store.readDocument(issuerKey))?.value;
+  } finally {
+    await store.close();
+  }
+}
+
+/** The database file is not there: a mistyped name must not create an empty database. */
+export function refuseMissing(choice: StoreChoice, directory: string): void {
+  if (choice.kind === "memory") {
+    throw new PawlError(
+      "invalid_option",
+      "a memory: store lives inside the server process; commands need sqlite:<file>",
+      {
+        field: "store",
+      },
+    );
+  }
+  if (storeIsNew(choice, directory)) {
+    throw new PawlError("store_unavailable", `there is no database at ${choice.file}; \`pawl serve\` creates one`);
+  }
+}

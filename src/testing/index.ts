@@ -1,0 +1,10 @@
+// The entry point `pawl/testing`: suites for your own store or adapter, and a simulated clock and entropy.
+// Owns the list of what is public. The suites run under node:test; importing them runs nothing.
+
+export type { SuiteOptions, SuiteRequest, SuiteSubject, SuiteTarget } from "./http-suite.ts";
+export { httpSuite, sendOverHttp } from "./http-suite.ts";
+export { sessionSuite } from "./session-suite.ts";
+export type { SimulatedClock, SimulatedOptions, SimulatedPlatform } from "./simulated.ts";
+export { createSimulatedPlatform } from "./simulated.ts";
+export type { StoreUnderTest } from "./store-suite.ts";
+export { storeSuite } from "./store-suite.ts";

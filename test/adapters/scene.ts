@@ -1,0 +1,57 @@
+// A server over node:http for the adapter's tests: real engine, memory store, and three paths that answer when a test
+// says so.
+
+import type { ServeOptions, Serving } from "../../src/adapters/node.ts";
+import { serveNode } from "../../src/adapters/node.ts";
+import { createSessions } from "../../src/engine/create-sessions.ts";
+import type { Sessions } from "../../src/engine/types.ts";
+import { createHandler } from "../../src/http/handler.ts";
+import type { LogEntry } from "../../src/http/log.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
+
+export interface Running {
+  readonly serving: Serving;
+  readonly port: number;
+  readonly sessions: Sessions;
+  readonly log: LogEntry[];
+  /** Lets every request to `/slow` be answered. */
+  release(): void;
+  /** Resolves once a request to `/slow` is waiting. */
+  readonly slowArrived: Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function run(graceSeconds = 30, options: ServeOptions = {}): Promise<Running> {
+  const log: LogEntry[] = [];
+  const gate = Promise.withResolvers<void>();
+  const arrived = Promise.withResolvers<void>();
+  let sessions: Sessions | undefined;
+  const serving = await serveNode(async (port) => {
+    sessions = await createSessions({ store: memoryStore(), issuer: `http://localhost:${port}`, graceSeconds });
+    return createHandler({
+      sessions,
+      log: (entry) => log.push(entry),
+      extraRoutes: async ({ path }) => {
+        if (path === "/fast") return { status: 200, headers: [], body: "fast" };
+        if (path !== "/slow") return undefined;
+        arrived.resolve();
+        await gate.promise;
+        return { status: 200, headers: [], body: "slow" };
+      },
+    });
+  }, options);
+  const made = sessions as unknown as Sessions;
+  return {
+    serving,
+    port: serving.port,
+    sessions: made,
+    log,
+    release: gate.resolve,
+    slowArrived: arrived.promise,
+    close: async () => {
+      gate.resolve();
+      await serving.close();
+      await made.close();
+    },
+  };
+}

@@ -1,0 +1,213 @@
+// The limits on guessing: growing delays, lanes of known addresses, budgets of addresses, many attempts at once.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  type Admission,
+  addressBudget,
+  addressRefillSeconds,
+  createOpenThrottle,
+  createThrottle,
+  failureMemorySeconds,
+  freeFailures,
+  knownAddressSeconds,
+  laneWaitersMax,
+  type Throttle,
+} from "../../../src/server/accounts/throttle.ts";
+import { refusal, type StillPlatform, stillPlatform } from "./fixture.ts";
+
+const account = "ada@example.com";
+const home = "192.0.2.1";
+
+/** Different each time: budgets of addresses stay out of the way. */
+function createElsewhere(): () => string {
+  let at = 0;
+  return () => `198.51.${Math.floor(++at / 250)}.${at % 250}`;
+}
+
+function create(): { readonly throttle: Throttle; readonly platform: StillPlatform } {
+  const platform = stillPlatform();
+  return { throttle: createThrottle(platform), platform };
+}
+
+async function fail(throttle: Throttle, times: number, from: () => string, name = account): Promise<void> {
+  for (let time = 0; time < times; time++) (await throttle.admit("sign-in", name, from())).fail();
+}
+
+async function retryAfter(promise: Promise<unknown>): Promise<number | undefined> {
+  return (await refusal(promise, "rate_limited")).facts.retryAfterSeconds;
+}
+
+test("after five failures the delay is 30 seconds and doubles to a quarter of an hour", async () => {
+  const { throttle, platform } = create();
+  const elsewhere = createElsewhere();
+  await fail(throttle, freeFailures - 1, elsewhere);
+  await fail(throttle, 1, elsewhere);
+  const delays: (number | undefined)[] = [];
+  for (let failure = 0; failure < 8; failure++) {
+    const delay = await retryAfter(throttle.admit("sign-in", account, elsewhere()));
+    delays.push(delay);
+    platform.pass((delay ?? 0) - 1);
+    assert.equal(await retryAfter(throttle.admit("sign-in", account, elsewhere())), 1, "not a second early");
+    platform.pass(1);
+    await fail(throttle, 1, elsewhere);
+  }
+  assert.deepEqual(delays, [30, 60, 120, 240, 480, 900, 900, 900]);
+});
+
+test("a success starts the count anew", async () => {
+  const { throttle } = create();
+  const elsewhere = createElsewhere();
+  await fail(throttle, freeFailures - 1, elsewhere);
+  (await throttle.admit("sign-in", account, elsewhere())).succeed();
+  await fail(throttle, freeFailures, elsewhere);
+  await retryAfter(throttle.admit("sign-in", account, elsewhere()));
+});
+
+test("an attempt that found nothing out is not counted", async () => {
+  const { throttle } = create();
+  for (let time = 0; time < 3 * addressBudget; time++) (await throttle.admit("sign-in", account, home)).abandon();
+  await fail(throttle, freeFailures, () => home);
+});
+
+test("strangers cannot lock out an address that signed in within thirty days", async () => {
+  const { throttle, platform } = create();
+  (await throttle.admit("sign-in", account, home)).succeed();
+  await fail(throttle, freeFailures, createElsewhere());
+  await retryAfter(throttle.admit("sign-in", account, "203.0.113.9"));
+  (await throttle.admit("sign-in", account, home)).succeed();
+  await retryAfter(throttle.admit("sign-in", account, "203.0.113.9"));
+  // The known address has failures of its own, and they do not count for others.
+  await fail(throttle, freeFailures, () => home);
+  assert.equal(await retryAfter(throttle.admit("sign-in", account, home)), 30);
+  platform.pass(knownAddressSeconds + 1);
+  await fail(throttle, freeFailures, createElsewhere());
+  await retryAfter(throttle.admit("sign-in", account, home));
+});
+
+test("the lane of a known address is of one account only", async () => {
+  const { throttle } = create();
+  (await throttle.admit("sign-in", "mallory@example.com", home)).succeed();
+  await fail(throttle, freeFailures, createElsewhere());
+  await retryAfter(throttle.admit("sign-in", account, home));
+});
+
+test("a registration makes the address known, a reset forgives", async () => {
+  const { throttle } = create();
+  throttle.know(account, home);
+  await fail(throttle, freeFailures, createElsewhere());
+  (await throttle.admit("sign-in", account, home)).abandon();
+  await retryAfter(throttle.admit("sign-in", account, "203.0.113.9"));
+  throttle.forgive(account);
+  (await throttle.admit("sign-in", account, "203.0.113.9")).abandon();
+});
+
+test("signing in and proving oneself within a session count apart", async () => {
+  const { throttle } = create();
+  await fail(throttle, freeFailures, createElsewhere());
+  for (let time = 0; time < freeFailures; time++) (await throttle.admit("session", account, home)).fail();
+  await retryAfter(throttle.admit("session", account, home));
+});
+
+test("an address has a budget over all accounts, which refills", async () => {
+  const { throttle, platform } = create();
+  for (let at = 0; at < addressBudget; at++) await fail(throttle, 1, () => home, `user${at}@example.com`);
+  assert.equal(await retryAfter(throttle.admit("sign-in", account, home)), addressRefillSeconds);
+  (await throttle.admit("sign-in", account, "192.0.2.2")).abandon();
+  platform.pass(addressRefillSeconds);
+  await fail(throttle, 1, () => home);
+  await retryAfter(throttle.admit("sign-in", account, home));
+});
+
+test("successes do not refill the budget of an address", async () => {
+  const { throttle } = create();
+  for (let at = 0; at < addressBudget; at++) {
+    await fail(throttle, 1, () => home, `user${at}@example.com`);
+    if (at < addressBudget - 1) (await throttle.admit("sign-in", `own${at}@example.com`, home)).succeed();
+  }
+  await retryAfter(throttle.admit("sign-in", account, home));
+});
+
+test("registrations of an address have a budget of their own; unknown addresses have none", async () => {
+  const { throttle, platform } = create();
+  for (let at = 0; at < addressBudget; at++) throttle.admitRegistration(home);
+  assert.throws(() => throttle.admitRegistration(home), { code: "rate_limited" });
+  (await throttle.admit("sign-in", account, home)).abandon();
+  throttle.admitRegistration(undefined);
+  throttle.admitRegistration("192.0.2.2");
+  platform.pass(addressRefillSeconds);
+  throttle.admitRegistration(home);
+});
+
+test("of many attempts at once only as many go ahead as failures are left", async () => {
+  const { throttle } = create();
+  const admissions: Admission[] = [];
+  const refused: unknown[] = [];
+  const elsewhere = createElsewhere();
+  const attempts = Array.from({ length: 40 }, () =>
+    throttle.admit("sign-in", account, elsewhere()).then(
+      (admission) => admissions.push(admission),
+      (error) => refused.push(error),
+    ),
+  );
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(admissions.length, freeFailures);
+  for (const admission of admissions) admission.fail();
+  await Promise.all(attempts);
+  assert.deepEqual([admissions.length, refused.length], [freeFailures, 35]);
+});
+
+test("many honest attempts at once all go through, in turn", async () => {
+  const { throttle } = create();
+  const attempts = Array.from({ length: 50 }, async () => {
+    const admission = await throttle.admit("sign-in", account, home);
+    await new Promise((resolve) => setImmediate(resolve));
+    admission.succeed();
+  });
+  await Promise.all(attempts);
+});
+
+test("only so many attempts wait", async () => {
+  const { throttle } = create();
+  const admitted: Admission[] = [];
+  const waiting = Array.from({ length: freeFailures + laneWaitersMax }, () =>
+    throttle.admit("sign-in", account, home).then((admission) => {
+      admitted.push(admission);
+      admission.abandon();
+    }),
+  );
+  assert.equal(await retryAfter(throttle.admit("sign-in", account, home)), 1);
+  await Promise.all(waiting);
+  assert.equal(admitted.length, freeFailures + laneWaitersMax);
+});
+
+test("after a delay one attempt at a time", async () => {
+  const { throttle, platform } = create();
+  const elsewhere = createElsewhere();
+  await fail(throttle, freeFailures, elsewhere);
+  platform.pass(30);
+  const first = await throttle.admit("sign-in", account, elsewhere());
+  const second = throttle.admit("sign-in", account, elsewhere());
+  first.fail();
+  assert.equal(await retryAfter(second), 60);
+});
+
+test("failures are forgotten after a day; a clock set back blocks nobody for long", async () => {
+  const { throttle, platform } = create();
+  await fail(throttle, freeFailures - 1, createElsewhere());
+  platform.pass(failureMemorySeconds + 1);
+  await fail(throttle, freeFailures, createElsewhere());
+  platform.pass(-7 * 86_400);
+  assert.equal(await retryAfter(throttle.admit("sign-in", account, "203.0.113.9")), 900);
+  assert.equal(await retryAfter(throttle.admit("sign-in", account, "203.0.113.9")), 900);
+  platform.pass(900);
+  (await throttle.admit("sign-in", account, "203.0.113.9")).abandon();
+});
+
+test("the open throttle admits everything", async () => {
+  const throttle = createOpenThrottle();
+  await fail(throttle, 1000, () => home);
+  for (let time = 0; time < 1000; time++) throttle.admitRegistration(home);
+  throttle.know(account, home);
+  throttle.forgive(account);
+});
