@@ -125,7 +125,7 @@ export async function benchRefresh(
   folder: string,
   say: (progress: string) => void,
 ): Promise<readonly RefreshRow[]> {
-  const taking = contestants().filter(({ name }) => name === yardstick.name || (plan.only?.includes(name) ?? true));
+  const taking = contestants.filter(({ name }) => name === yardstick.name || (plan.only?.includes(name) ?? true));
   const running: Running[] = [];
   const generator = start([join(import.meta.dirname, "generator.ts")], { role: "generator", cwd: folder });
   const samples = new Map<string, Sample[]>(taking.map(({ name }) => [name, []]));

@@ -98,14 +98,14 @@ function withSpread({ median, min, max }: Spread): string {
   return `${figure(median)} (${figure(min)}-${figure(max)})`;
 }
 
-/** Lines of a table with aligned columns; the first column is text, the others are figures. */
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Lines of a table with aligned columns; the first `texts` columns are text, the others are figures. */
+function table(head: readonly string[], rows: readonly (readonly string[])[], texts = 1): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
   const line = (row: readonly string[]): string =>
     row
       .map((cell, column) =>
-        column === 0 ? cell.padEnd(widths[0] as number) : cell.padStart(widths[column] as number),
+        column < texts ? cell.padEnd(widths[column] as number) : cell.padStart(widths[column] as number),
       )
       .join("  ");
   return [line(head), line(widths.map((width) => "-".repeat(width))), ...rows.map(line)].join("\n");
@@ -177,6 +177,7 @@ function microTable({ rows, argon2 }: NonNullable<Results["micro"]>): string {
       figure(1e6 / perSecond.median),
       withSpread(ratioToFirst),
     ]),
+    2,
   );
   const { aloneMilliseconds, eightAtOnceMilliseconds } = argon2;
   return `${steps}\nargon2id (19 MiB, 2, 1): ${withSpread(aloneMilliseconds)} ms alone, ${withSpread(eightAtOnceMilliseconds)} ms for eight at once`;

@@ -99,7 +99,7 @@ async function measure(
     // A few refreshes each, and as many as fill every list of a row.
     const plans = [
       { sessions: quick ? 2_000 : 20_000, refreshes: 4 },
-      { sessions: quick ? 500 : 5_000, refreshes: 20 },
+      { sessions: quick ? 2_000 : 5_000, refreshes: 20 },
     ];
     const sizes = [];
     for (const plan of plans) {

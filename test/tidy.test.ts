@@ -96,17 +96,24 @@ describe("documents", () => {
       }
     }
   });
-  test("every command is described, and no other", () => {
+  test("every command is described with its usage, and no other", () => {
     const path = "docs/reference/cli.md";
-    const described = [...describedIn(read(path))].map((text) => text.replace(/^pawl /, "").replace(/ [<[-].*$/, ""));
+    const names = [...describedIn(read(path))].filter((name) => name.startsWith("pawl ")).map((name) => name.slice(5));
     assertNone(
       compareNames(
         commands.map(({ name }) => name),
-        described,
+        names,
         path,
         "command",
       ),
     );
+    for (const { name, usage } of commands) {
+      const line = read(path)
+        .split("\n")
+        .find((each) => each.startsWith(`| \`pawl ${name}\` |`));
+      // A table cell needs its bars escaped.
+      assert.ok(line?.includes(usage.replaceAll("|", "\\|")), `${path}: usage of ${name} is ${usage}`);
+    }
   });
   test("every reason for which a session ends is described", () => {
     const page = read("docs/reference/rotation.md");

@@ -4,24 +4,28 @@
 // it is the yardstick, never a program to deploy.
 // Usage: node contestants/bare.ts <database file>
 
-import {
-  createHmac,
-  createSecretKey,
-  generateKeyPairSync,
-  hash,
-  randomBytes,
-  randomFillSync,
-  sign,
-  timingSafeEqual,
-} from "node:crypto";
+import { generateKeyPairSync, hash, randomBytes, randomFillSync, sign, timingSafeEqual } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 import { derToJose } from "../es256.ts";
 import { announce, seedCount } from "./serve.ts";
 
-// A KeyObject: createHmac() with a raw buffer costs about five times as much on Node 24.
-const macKey = createSecretKey(randomBytes(32));
+// HMAC-SHA-256 (RFC 2104) of 48 bytes as two one-shot hashes over prepared blocks: a fraction of what createHmac() costs.
+const innerBlock = Buffer.alloc(64 + 48, 0x36);
+const outerBlock = Buffer.alloc(64 + 32, 0x5c);
+randomBytes(32).forEach((byte, index) => {
+  innerBlock[index] = 0x36 ^ byte;
+  outerBlock[index] = 0x5c ^ byte;
+});
+
+/** The first 16 bytes of the MAC of `message` (48 bytes). */
+function macOf(message: Uint8Array): Buffer {
+  innerBlock.set(message, 64);
+  outerBlock.write(hash("sha256", innerBlock, "binary"), 64, "binary");
+  return Buffer.from(hash("sha256", outerBlock, "binary"), "binary").subarray(0, 16);
+}
+
 const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const database = new DatabaseSync(process.argv[2] as string);
 database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000");
@@ -49,7 +53,7 @@ function makeToken(sid: Uint8Array, secret: Uint8Array): string {
   const bytes = Buffer.allocUnsafe(64);
   bytes.set(sid, 0);
   bytes.set(secret, 16);
-  bytes.set(createHmac("sha256", macKey).update(bytes.subarray(0, 48)).digest().subarray(0, 16), 48);
+  bytes.set(macOf(bytes.subarray(0, 48)), 48);
   return bytes.toString("base64url");
 }
 
@@ -90,8 +94,7 @@ function answer(response: ServerResponse, status: number, body: string): void {
 
 /** The session a token belongs to, if the token is its current one. */
 function check(token: Buffer): { sid: Buffer; generation: number } | undefined {
-  const mac = createHmac("sha256", macKey).update(token.subarray(0, 48)).digest().subarray(0, 16);
-  if (token.length !== 64 || !timingSafeEqual(mac, token.subarray(48))) return undefined;
+  if (token.length !== 64 || !timingSafeEqual(macOf(token.subarray(0, 48)), token.subarray(48))) return undefined;
   const sid = token.subarray(0, 16);
   const row = select.get(sid) as { hash: Uint8Array; generation: number } | undefined;
   const presented = hash("sha256", token.subarray(16, 48), "buffer");

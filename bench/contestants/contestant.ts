@@ -1,7 +1,6 @@
 // The contestants of the refresh benchmark: how each is started, how it hands out starting tokens and how a refresh is
 // asked of it. Everything else is the same for all.
 
-import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { LoadJob } from "../job.ts";
 import { seedPath } from "./serve.ts";
@@ -85,9 +84,10 @@ export const peer: Contestant = own(
 );
 
 /** Everything that takes part, in the order of the report. */
-export function contestants(): readonly Contestant[] {
-  const ours = existsSync(pawlProgram)
-    ? [pawl("pawl", "Pawl", false), pawl("pawl-key", "Pawl, Idempotency-Key on every request", true)]
-    : [];
-  return [yardstick, ...ours, peer, own("tutorial", "tutorial (Express, jsonwebtoken, SQLite)", refreshJson, true)];
-}
+export const contestants: readonly Contestant[] = [
+  yardstick,
+  pawl("pawl", "Pawl", false),
+  pawl("pawl-key", "Pawl, Idempotency-Key on every request", true),
+  peer,
+  own("tutorial", "tutorial (Express, jsonwebtoken, SQLite)", refreshJson, true),
+];

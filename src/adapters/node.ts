@@ -62,7 +62,7 @@ export interface Serving {
 
 /**
  * Serves `handler`. From the first byte of a request to the last of its answer less than the policy's grace passes: a
- * quarter of it for the headers, half for headers and body (408 beyond), and a bit more than half for body and work;
+ * quarter of it for the headers, 0.4 for headers and body (408 beyond), and 0.55 for body and work after the headers;
  * what is unanswered then loses its connection.
  * @param handler the handler, or a function that makes it once the port is known (the default issuer holds the port);
  * requests that arrive before it is made get 503
@@ -107,9 +107,9 @@ interface State {
   closing: boolean;
 }
 
-/** Time bounds as parts of grace; the headers' and the answer's, with a check interval each, stay below it together. */
+/** Time bounds as parts of grace: headers and answer, a check interval late each, stay below it; 408 comes first. */
 const headersShare = 0.25;
-const requestShare = 0.5;
+const requestShare = 0.4;
 const answerShare = 0.55;
 const checkShare = 0.05;
 const checkMillisecondsMax = 500;

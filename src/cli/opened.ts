@@ -5,7 +5,7 @@
 import type { Sessions } from "../engine/types.ts";
 import type { ServerAccounts } from "../server/accounts/types.ts";
 import { issuerFor } from "../server/issuer.ts";
-import { createStore, engineOptions, recallIssuer, refuseMissing, storeIsNew } from "../server/stores.ts";
+import { createStore, engineOptions, recallIssuer, refuseMemory, refuseMissing } from "../server/stores.ts";
 import type { Invocation } from "./commands.ts";
 import { complain } from "./terminal.ts";
 
@@ -28,7 +28,8 @@ export async function withStore(
   const settings = invocation.settings();
   const { directory } = invocation.terminal;
   for (const warning of settings.warnings) complain(invocation.terminal, warning);
-  if (!create || !storeIsNew(settings.store, directory)) refuseMissing(settings.store, directory);
+  refuseMemory(settings.store);
+  if (!create) refuseMissing(settings.store, directory);
   const { createSessions } = await import("../engine/create-sessions.ts");
   const { createAccounts } = await import("../server/accounts/accounts.ts");
   const issuer =

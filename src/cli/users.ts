@@ -3,6 +3,7 @@
 
 import { disableUser as endUser } from "../server/accounts/ending.ts";
 import { printable } from "../server/log.ts";
+import { refuseMemory } from "../server/stores.ts";
 import type { Invocation } from "./commands.ts";
 import { columns, instant, readLimit, textFlag } from "./layout.ts";
 import { withStore } from "./opened.ts";
@@ -17,7 +18,7 @@ function emailOf(invocation: Invocation): string {
 export async function addUser(invocation: Invocation): Promise<number> {
   const { terminal, flags, json } = invocation;
   // A mistake in the configuration is told before a password is typed.
-  invocation.settings();
+  refuseMemory(invocation.settings().store);
   const password = await readNewPassword(terminal, flags["password-stdin"] === true);
   return withStore(
     invocation,

@@ -1,4 +1,5 @@
-// `pawl version`. Owns nothing: the version is that of package.json.
+// `pawl version`, for people and for scripts.
+// Owns no number: the version is that of package.json, wherever this file was built to.
 
 import { readFileSync } from "node:fs";
 import type { Invocation } from "./commands.ts";

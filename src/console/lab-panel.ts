@@ -4,10 +4,11 @@
 import { createDial, type Tooth } from "./dial.ts";
 import { byId, element, setText } from "./dom.ts";
 import { prepareForm } from "./forms.ts";
+import { clearLog, logAnswer, showAnswer } from "./lab-answers.ts";
 import type { LabRow } from "./lab-model.ts";
 import { type Exchange, LabSession } from "./lab-session.ts";
-import { forecastOf, predictionOf, standingOf, tell } from "./lab-words.ts";
-import { complaintOf, shortened, spanOf, timeOf } from "./words.ts";
+import { forecastOf, predictionOf, standingOf } from "./lab-words.ts";
+import { complaintOf, shortened, spanOf } from "./words.ts";
 
 /** The panel. */
 export interface LabPanel {
@@ -24,8 +25,6 @@ export interface LabPanel {
   /** Shows the time that is left. */
   tick(): void;
 }
-
-const logEntriesMax = 40;
 
 /** Prepares the panel; `onChange` is called when the lab's session appeared or ended. */
 export function prepareLab(onChange: () => void): LabPanel {
@@ -121,7 +120,7 @@ interface View {
 
 function createView(): View {
   const dial = createDial(byId("lab-dial", HTMLElement), "generation");
-  const levers = {
+  const levers: LeverButtons = {
     refresh: byId("lab-refresh", HTMLButtonElement),
     confirm: byId("lab-confirm", HTMLButtonElement),
     retry: byId("lab-retry", HTMLButtonElement),
@@ -143,11 +142,7 @@ function createView(): View {
     const rows = lab.model.rows(now);
     const previous = rows.find((row) => row.text === lab.model.previous?.text);
     const { isOver } = lab.model;
-    // aria-disabled keeps the focus where it is while an answer is awaited.
-    disable(levers.refresh, isOver);
-    disable(levers.confirm, isOver);
-    disable(levers.retry, isOver || !lab.canRetry);
-    disable(levers.replay, isOver || previous === undefined);
+    showLevers(levers, lab, previous !== undefined);
     setText(byId("lab-forecast", HTMLElement), forecastOf(previous));
     setText(byId("lab-caption", HTMLElement), captionOf(lab));
     const { generation, isBetweenNotches } = lab.model;
@@ -155,22 +150,8 @@ function createView(): View {
     table.show(rows, isOver);
     showTimers(lab, rows, now);
   };
-  const log = (exchange: Exchange, lab: LabSession): void => {
-    const { tone, what, means } = tell(exchange, lab.model.softZoneMilliseconds);
-    const list = byId("lab-log", HTMLOListElement);
-    const line = element("span", {}, exchange.request, element("strong", {}, exchange.status));
-    const entry = element("li", { "data-tone": tone }, element("time", {}, timeOf(exchange.at)), line);
-    entry.append(element("span", { class: "log-means" }, `${what} ${means}`));
-    list.prepend(entry);
-    while (list.children.length > logEntriesMax) list.lastElementChild?.remove();
-  };
   const answer = (exchange: Exchange, lab: LabSession): void => {
-    const { tone, what, means } = tell(exchange, lab.model.softZoneMilliseconds);
-    byId("lab-answer", HTMLElement).dataset.tone = tone;
-    setText(byId("lab-answer-status", HTMLElement), exchange.status);
-    setText(byId("lab-answer-what", HTMLElement), what);
-    setText(byId("lab-answer-means", HTMLElement), means);
-    log(exchange, lab);
+    showAnswer(exchange, lab.model.softZoneMilliseconds);
     show(lab);
     if (exchange.outcome === "reused") dial.shake();
   };
@@ -181,7 +162,7 @@ function createView(): View {
       startForm.reset();
       bench.hidden = false;
       records.hidden = false;
-      byId("lab-log", HTMLOListElement).replaceChildren();
+      clearLog();
       const request = "Sign in, refresh token in the body";
       answer({ at: new Date(), request, status: "200", outcome: "started", generation: 0 }, lab);
     },
@@ -199,7 +180,7 @@ function createView(): View {
     },
     show,
     answer,
-    log,
+    log: (exchange, lab) => logAnswer(exchange, lab.model.softZoneMilliseconds),
     onPull(pulls) {
       onPress(levers.refresh, pulls.refresh);
       onPress(levers.confirm, pulls.confirm);
@@ -208,6 +189,17 @@ function createView(): View {
       table.onReplay(pulls.replay);
     },
   };
+}
+
+type LeverButtons = Readonly<Record<"refresh" | "confirm" | "retry" | "replay", HTMLButtonElement>>;
+
+/** `aria-disabled` keeps the focus where it is while an answer is awaited. */
+function showLevers(levers: LeverButtons, lab: LabSession, hasPrevious: boolean): void {
+  const { isOver } = lab.model;
+  disable(levers.refresh, isOver);
+  disable(levers.confirm, isOver);
+  disable(levers.retry, isOver || !lab.canRetry);
+  disable(levers.replay, isOver || !hasPrevious);
 }
 
 function onPress(button: HTMLButtonElement, task: () => Promise<void>): void {

@@ -53,24 +53,26 @@ export class LabRefusal extends Error {
 /** A session whose refresh token is in the open. */
 export class LabSession {
   readonly id: string;
+  readonly origin: string;
   readonly graceSeconds: number;
   readonly model: LabModel;
   #accessToken: string;
   #last: { readonly token: string; readonly attempt: string } | undefined;
   #lastSentAt: number | undefined;
 
-  private constructor(body: Readonly<Record<string, unknown>>) {
+  private constructor(body: Readonly<Record<string, unknown>>, origin: string) {
+    this.origin = origin;
     this.id = (body.session as { id: string }).id;
     this.graceSeconds = Number(body.request_timeout);
     this.model = new LabModel(String(body.refresh_token), 2 * this.graceSeconds * 1000);
     this.#accessToken = String(body.access_token);
   }
 
-  /** Signs in for the lab. @throws LabRefusal */
-  static async start(email: string, password: string): Promise<LabSession> {
-    const reply = await post("/auth/login", { email, password, transport: "body" });
+  /** Signs in for the lab at `origin`, by default that of the page. @throws LabRefusal */
+  static async start(email: string, password: string, origin = ""): Promise<LabSession> {
+    const reply = await post(`${origin}/auth/login`, { email, password, transport: "body" });
     if (reply?.status !== 200) throw new LabRefusal(String(reply?.body.code ?? "network_error"));
-    return new LabSession(reply.body);
+    return new LabSession(reply.body, origin);
   }
 
   get accessToken(): string {
@@ -105,7 +107,7 @@ export class LabSession {
   async confirm(): Promise<Exchange> {
     const { text, generation } = this.model.held;
     const request = `Confirm generation ${generation}`;
-    const reply = await post("/auth/confirm", { refresh_token: text });
+    const reply = await post(`${this.origin}/auth/confirm`, { refresh_token: text });
     if (reply?.status !== 204) return this.#refusal(request, generation, reply);
     const hasRetired = this.model.confirmed(text, performance.now());
     return { at: new Date(), request, status: "204", outcome: hasRetired ? "confirmed" : "unchanged", generation };
@@ -122,7 +124,7 @@ export class LabSession {
     const { generation } = this.model.held;
     const request = "Use the access token";
     const headers = { Authorization: `Bearer ${this.#accessToken}` };
-    const reply = await send("/auth/session", { headers });
+    const reply = await send(`${this.origin}/auth/session`, { headers });
     if (reply === undefined) return { at: new Date(), request, status: "no answer", outcome: "failed", generation };
     const outcome = reply.status === 200 ? "accepted" : reply.status === 401 ? "refused" : "failed";
     return { at: new Date(), request, status: String(reply.status), outcome, generation };
@@ -132,7 +134,7 @@ export class LabSession {
   async end(keepalive = false): Promise<void> {
     const isOver = this.model.isOver;
     this.model.ended();
-    if (!isOver) await post("/auth/logout", { refresh_token: this.model.held.text }, { keepalive });
+    if (!isOver) await post(`${this.origin}/auth/logout`, { refresh_token: this.model.held.text }, { keepalive });
   }
 
   async #present(
@@ -142,7 +144,7 @@ export class LabSession {
   ): Promise<Exchange> {
     this.#lastSentAt = performance.now();
     const headers = { "Idempotency-Key": sent.attempt };
-    const reply = await post("/auth/refresh", { refresh_token: sent.token }, { headers });
+    const reply = await post(`${this.origin}/auth/refresh`, { refresh_token: sent.token }, { headers });
     const presented = this.#generationOf(sent.token);
     if (reply?.status !== 200) return this.#refusal(request, presented, reply);
     if (holder === "owner") this.#accessToken = String(reply.body.access_token);
@@ -179,16 +181,16 @@ function drawAttempt(): string {
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-function post(path: string, body: object, init: RequestInit = {}): Promise<Reply | undefined> {
+function post(url: string, body: object, init: RequestInit = {}): Promise<Reply | undefined> {
   const headers = { "Content-Type": "application/json", ...(init.headers as Record<string, string>) };
-  return send(path, { ...init, method: "POST", headers, body: JSON.stringify(body) });
+  return send(url, { ...init, method: "POST", headers, body: JSON.stringify(body) });
 }
 
 /** Sends one request without cookies; `undefined` when there was no answer. */
-async function send(path: string, init: RequestInit): Promise<Reply | undefined> {
+async function send(url: string, init: RequestInit): Promise<Reply | undefined> {
   try {
     const signal = AbortSignal.timeout(requestMillisecondsMax);
-    const response = await fetch(path, { ...init, signal, credentials: "omit", cache: "no-store", redirect: "error" });
+    const response = await fetch(url, { ...init, signal, credentials: "omit", cache: "no-store", redirect: "error" });
     const text = await response.text();
     const isJson = /\bjson\b/i.test(response.headers.get("Content-Type") ?? "");
     return { status: response.status, body: isJson ? (JSON.parse(text) as Record<string, unknown>) : {} };

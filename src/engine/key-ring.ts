@@ -32,7 +32,8 @@ interface StoredKey {
 }
 
 interface LoadedKey extends StoredKey {
-  readonly signing: SigningKey;
+  /** `undefined` when it is sealed under a secret that this process does not have: others may sign with it. */
+  readonly signing: SigningKey | undefined;
   readonly verification: VerificationKey;
 }
 
@@ -57,13 +58,14 @@ interface KeyRingInput {
   readonly algorithm: Algorithm;
 }
 
-/** Opens the ring: makes the first key on an empty store, re-seals under a new secret, drops what is no longer needed. */
+/** Opens the ring: makes the first key on an empty store, re-seals under a new secret, drops what is over. */
 export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
   let loaded: readonly LoadedKey[] = [];
   const cache = new Map<string, LoadedKey>();
   const take = (stored: readonly StoredKey[]): void => {
+    // A key that was opened once stays open, although another process may have sealed it under a newer secret.
     const opened = stored.map((key) => cache.get(key.kid) ?? load(key, input.secrets));
-    loaded = opened.filter((key) => key !== undefined).sort((a, b) => b.activeAt - a.activeAt);
+    loaded = opened.sort((a, b) => b.activeAt - a.activeAt);
     cache.clear();
     for (const key of loaded) cache.set(key.kid, key);
   };
@@ -83,7 +85,7 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
   await change((keys) => bringUpToDate(keys, input));
   const now = (): number => input.platform.clock.now();
   return {
-    signing: () => activeKey(loaded, now()).signing,
+    signing: () => activeKey(loaded, now()).signing as SigningKey,
     verification: (kid) => cache.get(kid)?.verification,
     jwks: () => ({ keys: loaded.map((key) => key.jwk) }),
     views: () => loaded.map((key) => viewOf(key, activeKey(loaded, now()), now())),
@@ -104,9 +106,10 @@ function parse(document: StoredDocument | undefined): StoredKey[] {
   return document === undefined ? [] : (JSON.parse(document.value) as StoredKey[]);
 }
 
-/** The key with the latest activation that has come; before any has, the earliest one. */
+/** Of the keys we can sign with, the one with the latest activation that has come; before any has, the earliest. */
 function activeKey(keys: readonly LoadedKey[], now: number): LoadedKey {
-  const active = keys.find((key) => key.activeAt <= now) ?? keys.at(-1);
+  const ours = keys.filter((key) => key.signing !== undefined);
+  const active = ours.find((key) => key.activeAt <= now) ?? ours.at(-1);
   if (active === undefined)
     throw new PawlError("store_incompatible", "The store holds no signing key that can be opened.");
   return active;
@@ -145,10 +148,10 @@ function unseal(key: StoredKey, secrets: SecretRing): Uint8Array | undefined {
   }
 }
 
-function load(key: StoredKey, secrets: SecretRing): LoadedKey | undefined {
+function load(key: StoredKey, secrets: SecretRing): LoadedKey {
   const pkcs8 = unseal(key, secrets);
-  if (pkcs8 === undefined) return undefined;
-  return { ...key, signing: createSigningKey(pkcs8), verification: createVerificationKey(key.jwk) };
+  const signing = pkcs8 === undefined ? undefined : createSigningKey(pkcs8);
+  return { ...key, signing, verification: createVerificationKey(key.jwk) };
 }
 
 /** Keys that sign, will sign, or signed a token that may still live. */
@@ -165,14 +168,14 @@ function stillNeeded(keys: readonly StoredKey[], input: KeyRingInput): StoredKey
 /** What the stored keys should be at start; `undefined` when they already are. */
 async function bringUpToDate(keys: readonly StoredKey[], input: KeyRingInput): Promise<StoredKey[] | undefined> {
   const now = input.platform.clock.now();
-  const openable = stillNeeded(keys, input).flatMap((key): StoredKey[] => {
-    if (key.keyId === input.secrets.newest.keyId) return unseal(key, input.secrets) === undefined ? [] : [key];
-    const pkcs8 = unseal(key, input.secrets);
-    return pkcs8 === undefined ? [] : [{ ...key, ...seal(pkcs8, key.kid, input) }];
+  const needed = stillNeeded(keys, input).map((key): StoredKey => {
+    const pkcs8 = key.keyId === input.secrets.newest.keyId ? undefined : unseal(key, input.secrets);
+    return pkcs8 === undefined ? key : { ...key, ...seal(pkcs8, key.kid, input) };
   });
-  const newest = openable.at(-1);
-  if (newest === undefined) openable.push(await makeKey(input, now));
-  else if (newest.alg !== input.algorithm) openable.push(await makeKey(input, now + jwksMaxAgeSeconds * 1000));
-  const unchanged = openable.length === keys.length && openable.every((key) => keys.includes(key));
-  return unchanged ? undefined : openable;
+  // A key we cannot open belongs to processes with another secret: it stays published, and we sign with one of our own.
+  const newest = needed.findLast((key) => unseal(key, input.secrets) !== undefined);
+  if (newest === undefined) needed.push(await makeKey(input, now));
+  else if (newest.alg !== input.algorithm) needed.push(await makeKey(input, now + jwksMaxAgeSeconds * 1000));
+  const unchanged = needed.length === keys.length && needed.every((key) => keys.includes(key));
+  return unchanged ? undefined : needed;
 }

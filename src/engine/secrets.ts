@@ -5,6 +5,7 @@
 import { PawlError } from "../core/errors.ts";
 import type { Policy } from "../core/policy.ts";
 import type { Clock, Store } from "../core/ports.ts";
+import type { SessionRecord } from "../core/record.ts";
 import type { SecretKeys, SecretRing } from "../core/secret-keys.ts";
 import { createSecretRing, deriveSecretKeys, parseSecrets, secretFingerprint } from "../core/secret-keys.ts";
 import { isLive } from "./views.ts";
@@ -55,23 +56,24 @@ async function reconcile(
 ): Promise<KnownSecret[]> {
   // No refresh token outlives the idle lifetime, so a secret superseded for longer than that has no tokens left.
   const horizon = now - policy.idleTtlSeconds * 1000;
-  const missing = known.filter((each) => !given.includes(each.fingerprint));
-  const depended = missing.filter((each) => each.supersededAt === null || each.supersededAt > horizon);
-  if (depended.length > 0 && (await holdsLiveSessions(store, now))) {
+  const missing = known.filter(
+    (each) => !given.includes(each.fingerprint) && (each.supersededAt === null || each.supersededAt > horizon),
+  );
+  if (missing.length > 0 && (await dependOn(missing, store, now))) {
     throw new PawlError(
       "store_incompatible",
       "The store holds sessions made under a secret that is not given. Give the old secret too, newest first, comma-separated (PAWL_SECRET).",
     );
   }
-  const kept = known.filter((each) => given.includes(each.fingerprint));
   const result: KnownSecret[] = [];
   for (const [position, fingerprint] of given.entries()) {
-    const before = kept.find((each) => each.fingerprint === fingerprint);
+    const before = known.find((each) => each.fingerprint === fingerprint);
     const keyId = before?.keyId ?? freeKeyId([...known, ...result]);
     const supersededAt = position === 0 ? null : (before?.supersededAt ?? now);
     result.push({ keyId, fingerprint, supersededAt });
   }
-  return result;
+  // A missing one keeps its key id: whoever still runs with it, or comes back with it, must mean the same tokens.
+  return [...result, ...missing.map((each) => ({ ...each, supersededAt: each.supersededAt ?? now }))];
 }
 
 function freeKeyId(taken: readonly KnownSecret[]): number {
@@ -83,8 +85,11 @@ function freeKeyId(taken: readonly KnownSecret[]): number {
   throw new PawlError("store_incompatible", "The store knows too many secrets.");
 }
 
-/** True unless every row is over; with more rows than are looked at, the safe answer. */
-async function holdsLiveSessions(store: Store, now: number): Promise<boolean> {
+/** True when a live session uses one of `secrets`; with more rows than are looked at, the safe answer. */
+async function dependOn(secrets: readonly KnownSecret[], store: Store, now: number): Promise<boolean> {
   const rows = await store.listAll(undefined, dependantRowsMax);
-  return rows.length === dependantRowsMax || rows.some((record) => isLive(record, now));
+  const keyIds = secrets.map((each) => each.keyId);
+  const uses = (record: SessionRecord): boolean =>
+    keyIds.includes(record.currentKeyId) || (record.handOut !== undefined && keyIds.includes(record.handOut.keyId));
+  return rows.length === dependantRowsMax || rows.some((record) => isLive(record, now) && uses(record));
 }

@@ -18,6 +18,7 @@ import { emptyBody, isJsonType, parseJsonObject } from "./json-body.ts";
 import type { RateLimits } from "./limits.ts";
 import type { Log, LogEntry } from "./log.ts";
 import { failureDetail, knownMethod } from "./log.ts";
+import type { OriginPolicy } from "./origins.ts";
 import { createOriginPolicy, publicPreflight } from "./origins.ts";
 import { createLoopbackRedirect } from "./page-redirect.ts";
 import { asPawlError, problem } from "./problem.ts";
@@ -109,7 +110,6 @@ export function createHandler(options: HandlerOptions): Handler {
 function createExchange(options: HandlerOptions, parts: Parts): Handler["exchange"] {
   const { sessions, log } = options;
   const { clock } = sessions.platform;
-  const graceMilliseconds = sessions.policy.graceSeconds * 1000;
   const origins = createOriginPolicy(options.origins ?? [new URL(sessions.issuer).origin]);
   const clientAddress = createClientAddress(options.trustProxy);
   const find = createRouter(
@@ -122,58 +122,21 @@ function createExchange(options: HandlerOptions, parts: Parts): Handler["exchang
     ],
     wellKnownEndpoints(parts),
   );
-  const redirect = createLoopbackRedirect(sessions.issuer);
-
-  /** Everything that is no endpoint: pages of the server, or nothing. */
-  const elsewhere = async (incoming: Incoming): Promise<Outgoing> => {
-    const moved = options.extraRoutes && redirect(incoming);
-    if (moved !== undefined) return moved;
-    const answer = await options.extraRoutes?.(incoming);
-    if (answer === undefined) throw new PawlError("not_found");
-    return answer;
-  };
-
-  const onRoute = (route: Route, parameter: string, incoming: Incoming): Promise<Outgoing> | Outgoing => {
+  const elsewhere = createElsewhere(options);
+  const perform = createChecks(sessions, origins, clientAddress);
+  const answerOn = (route: Route, parameter: string, incoming: Incoming): Promise<Outgoing> => {
     const endpoint = route.endpointFor(incoming.method);
-    if (endpoint !== undefined) return checked(endpoint, parameter, incoming);
+    if (endpoint !== undefined) return perform(endpoint, parameter, incoming);
     if (incoming.method !== "OPTIONS") throw new PawlError("method_not_allowed");
-    const cors = route.isPublic ? publicPreflight(route.methods) : origins.preflight(incoming, route.methods);
-    const headers = route.isPublic ? parts.headers.public.slice(2) : [...parts.headers.empty];
-    return { status: 204, headers: [...headers, "allow", route.allow, ...cors], body: undefined };
+    return Promise.resolve(answerOptions(route, incoming, origins, parts));
   };
-
-  const checked = async (endpoint: Endpoint, parameter: string, incoming: Incoming): Promise<Outgoing> => {
-    const arrivedAt = clock.now();
-    const bytes = await incoming.readBody(bodyBytesMax);
-    const parsed = endpoint.body === "none" ? emptyBody : parseJsonObject(bytes);
-    const bodyToken = tokenIn(parsed);
-    // A refresh token in the body is a credential that no foreign page has: nothing to forge (CONTRACT section 2).
-    if (endpoint.gate !== "cookie" || bodyToken === undefined) origins.check(endpoint.gate, incoming);
-    if (endpoint.body === "json-always" || (endpoint.body === "json" && bytes.length > 0)) {
-      if (!isJsonType(incoming.header("content-type"))) throw new PawlError("unsupported_media_type");
-    }
-    if (parsed === undefined) throw new PawlError("invalid_request", "The body must be a JSON object in UTF-8.");
-    const client = clientAddress(incoming);
-    const userAgent = incoming.header("user-agent");
-    const call: Call = {
-      incoming,
-      body: parsed,
-      bodyToken,
-      parameter,
-      client,
-      origin: originOf(userAgent, client),
-      deadlineAt: incoming.peer.deadlineAt ?? arrivedAt + graceMilliseconds,
-    };
-    return endpoint.work(call);
-  };
-
   return async (incoming) => {
     const startedAt = log === undefined ? 0 : clock.now();
     const found = find(incoming.path);
     let answer: Outgoing;
     let failure: unknown;
     try {
-      answer = found === undefined ? await elsewhere(incoming) : await onRoute(found.route, found.parameter, incoming);
+      answer = found === undefined ? await elsewhere(incoming) : await answerOn(found.route, found.parameter, incoming);
     } catch (error) {
       failure = error;
       answer = refusal(error, parts, found?.route);
@@ -185,6 +148,57 @@ function createExchange(options: HandlerOptions, parts: Parts): Handler["exchang
       tell(log, incoming, answer.status, failure, { route, durationMilliseconds, client: clientAddress(incoming) });
     }
     return answer;
+  };
+}
+
+/** Everything that is no endpoint: pages of the server, or nothing. */
+function createElsewhere(options: HandlerOptions): Handler["exchange"] {
+  const { extraRoutes } = options;
+  const redirect = createLoopbackRedirect(options.sessions.issuer);
+  return async (incoming) => {
+    if (extraRoutes === undefined) throw new PawlError("not_found");
+    const answer = redirect(incoming) ?? (await extraRoutes(incoming));
+    if (answer === undefined) throw new PawlError("not_found");
+    return answer;
+  };
+}
+
+/** OPTIONS: `Allow`, and CORS for a preflight. */
+function answerOptions(route: Route, incoming: Incoming, origins: OriginPolicy, parts: Parts): Outgoing {
+  const cors = route.isPublic ? publicPreflight(route.methods) : origins.preflight(incoming, route.methods);
+  const headers = route.isPublic ? parts.headers.publicEmpty : parts.headers.empty;
+  return { status: 204, headers: [...headers, "allow", route.allow, ...cors], body: undefined };
+}
+
+/** 413, gate, 415, 400, then the work (404 and 405 are known before an endpoint is). */
+function createChecks(
+  sessions: Sessions,
+  origins: OriginPolicy,
+  clientAddress: (incoming: Incoming) => string | undefined,
+): (endpoint: Endpoint, parameter: string, incoming: Incoming) => Promise<Outgoing> {
+  const { clock } = sessions.platform;
+  const graceMilliseconds = sessions.policy.graceSeconds * 1000;
+  return async (endpoint, parameter, incoming) => {
+    const arrivedAt = clock.now();
+    const bytes = await incoming.readBody(bodyBytesMax);
+    const parsed = endpoint.body === "none" ? emptyBody : parseJsonObject(bytes);
+    const bodyToken = tokenIn(parsed);
+    // A refresh token in the body is a credential that no foreign page has: nothing to forge (CONTRACT section 2).
+    if (endpoint.gate !== "cookie" || bodyToken === undefined) origins.check(endpoint.gate, incoming);
+    if (endpoint.body === "json-always" || (endpoint.body === "json" && bytes.length > 0)) {
+      if (!isJsonType(incoming.header("content-type"))) throw new PawlError("unsupported_media_type");
+    }
+    if (parsed === undefined) throw new PawlError("invalid_request", "The body must be a JSON object in UTF-8.");
+    const client = clientAddress(incoming);
+    return await endpoint.work({
+      incoming,
+      body: parsed,
+      bodyToken,
+      parameter,
+      client,
+      origin: originOf(incoming.header("user-agent"), client),
+      deadlineAt: incoming.peer.deadlineAt ?? arrivedAt + graceMilliseconds,
+    });
   };
 }
 

@@ -1,4 +1,5 @@
-// The headers that every answer carries, built once. Owns their values and the reasons; sets no cookie, knows no route.
+// The headers that every answer carries, built once for each deployment. Owns their values and the reasons for them;
+// sets no cookie, knows no route.
 
 const security: readonly string[] = [
   "x-content-type-options",
@@ -23,26 +24,28 @@ export interface BaseHeaders {
   readonly problem: readonly string[];
   /** Of documents that anybody may read from anywhere (JWKS, metadata). */
   readonly public: readonly string[];
+  /** The same without a body. */
+  readonly publicEmpty: readonly string[];
 }
 
 /** Builds the lists for an issuer. */
 export function createBaseHeaders(issuer: string, publicMaxAgeSeconds: number): BaseHeaders {
   const shared = issuer.startsWith("https:") ? [...security, ...strictTransport] : security;
   const own = [...shared, "cache-control", "no-store", "cross-origin-resource-policy", "same-origin", "vary", "Origin"];
+  const open = [
+    ...shared,
+    "cache-control",
+    `public, max-age=${publicMaxAgeSeconds}`,
+    "cross-origin-resource-policy",
+    "cross-origin",
+    "access-control-allow-origin",
+    "*",
+  ];
   return {
     auth: ["content-type", "application/json", ...own],
     empty: own,
     problem: ["content-type", "application/problem+json", ...own],
-    public: [
-      "content-type",
-      "application/json",
-      ...shared,
-      "cache-control",
-      `public, max-age=${publicMaxAgeSeconds}`,
-      "cross-origin-resource-policy",
-      "cross-origin",
-      "access-control-allow-origin",
-      "*",
-    ],
+    public: ["content-type", "application/json", ...open],
+    publicEmpty: open,
   };
 }

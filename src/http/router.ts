@@ -1,4 +1,5 @@
-// Which route a path is: an exact match, or one last `{name}` segment. Owns the table and `Allow`; no checks.
+// Which route a path is: an exact match, or one last `{name}` segment. Owns the table and what `Allow` says; runs no
+// checks and reads nothing but path and method.
 
 import { PawlError } from "../core/errors.ts";
 import type { Endpoint } from "./endpoint.ts";

@@ -54,18 +54,15 @@ export async function recallIssuer(choice: StoreChoice, directory: string): Prom
   }
 }
 
-/** The database file is not there: a mistyped name must not create an empty database. */
+/** @throws PawlError `invalid_option` for a store that another process cannot open. */
+export function refuseMemory(choice: StoreChoice): void {
+  if (choice.kind !== "memory") return;
+  const why = "a memory: store lives inside the server process; commands need --store sqlite:<file>";
+  throw new PawlError("invalid_option", why, { field: "store" });
+}
+
+/** @throws PawlError `store_unavailable`: a mistyped name must not create an empty database. */
 export function refuseMissing(choice: StoreChoice, directory: string): void {
-  if (choice.kind === "memory") {
-    throw new PawlError(
-      "invalid_option",
-      "a memory: store lives inside the server process; commands need sqlite:<file>",
-      {
-        field: "store",
-      },
-    );
-  }
-  if (storeIsNew(choice, directory)) {
-    throw new PawlError("store_unavailable", `there is no database at ${choice.file}; \`pawl serve\` creates one`);
-  }
+  if (choice.kind === "memory" || !storeIsNew(choice, directory)) return;
+  throw new PawlError("store_unavailable", `there is no database at ${choice.file}; \`pawl serve\` creates one`);
 }

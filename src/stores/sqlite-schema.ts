@@ -123,6 +123,7 @@ export function migrate(database: DatabaseSync, file: string, steps: readonly st
   try {
     // Read again under the lock: another process may have been faster.
     const schema = schemaOf(database, file, steps.length);
+    if (schema === 0 && hasTables(database)) throw notOurs(file);
     for (const step of steps.slice(schema)) database.exec(step);
     database.exec(`PRAGMA application_id = ${applicationId}`);
     database.exec(`PRAGMA user_version = ${steps.length}`);
@@ -131,6 +132,12 @@ export function migrate(database: DatabaseSync, file: string, steps: readonly st
     rollBack(database);
     throw error;
   }
+}
+
+/** Only to be asked under the lock: without it, another process may be filling the file. */
+function hasTables(database: DatabaseSync): boolean {
+  const found = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get() as { tables: number };
+  return found.tables > 0;
 }
 
 /** Undoes the transaction; where SQLite did so already (disk full, I/O error), there is nothing left to undo. */
@@ -151,8 +158,6 @@ function schemaOf(database: DatabaseSync, file: string, newest: number): number 
       `made by a newer version of Pawl (schema ${schema}, this version knows up to ${newest}): ${file}`,
     );
   }
-  const count = database.prepare("SELECT count(*) AS tables FROM sqlite_schema").get() as { tables: number };
-  if (schema === 0 && count.tables > 0) throw notOurs(file);
   return schema;
 }
 

@@ -1,4 +1,5 @@
-// Every SQL statement of the SQLite store, prepared once per connection, with the shape of its rows. Owns the SQL.
+// Every SQL statement of the SQLite store, prepared once per connection, with the shape of its rows. Owns the SQL; what
+// the values mean is the business of sqlite.ts, and no rule of sessions is written in SQL.
 
 import type { DatabaseSync, SQLInputValue } from "node:sqlite";
 

@@ -1,4 +1,5 @@
-// HTTP suite: access tokens in the Authorization header (RFC 6750, RFC 9110 section 11).
+// HTTP suite: access tokens in the Authorization header (RFC 6750, RFC 9110 section 11). Owns the grammar and the
+// challenges; what a good token may do is in the endpoint tests.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -15,8 +16,8 @@ const bearerRoutes: readonly (readonly [string, string])[] = [
 /** Declares the tests. */
 export function bearerTests(subject: SuiteSubject): void {
   describe("bearer", () => {
-    test("without credentials the challenge names no error; with bad ones it does", async () => {
-      const scene = await Scene.start(subject);
+    test("without credentials the challenge names no error; with bad ones it does", async (t) => {
+      const scene = await Scene.start(t, subject);
       for (const [method, path] of bearerRoutes) {
         const none = await scene.send({ method, path });
         assertProblem(none, "invalid_token");
@@ -31,11 +32,10 @@ export function bearerTests(subject: SuiteSubject): void {
           /^Bearer realm="pawl", error="invalid_token", error_description="[\x20\x21\x23-\x5b\x5d-\x7e]*"$/,
         );
       }
-      await scene.close();
     });
 
-    test("the scheme in any case; malformed is 400; nothing but the header counts", async () => {
-      const scene = await Scene.start(subject);
+    test("the scheme in any case; malformed is 400; nothing but the header counts", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { accessToken, refreshToken } = await scene.signIn();
       const send = (authorization: string, path = "/auth/session") =>
         scene.send({ method: "GET", path, headers: { authorization } });
@@ -62,11 +62,10 @@ export function bearerTests(subject: SuiteSubject): void {
       );
       assertProblem(await send(`Bearer ${refreshToken}`), "invalid_token");
       assertProblem(await send(`Bearer ${accessToken}x`), "invalid_token");
-      await scene.close();
     });
 
-    test("an access token expires, and a refreshed one works", async () => {
-      const scene = await Scene.start(subject);
+    test("an access token expires, and a refreshed one works", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { accessToken, refreshToken } = await scene.signIn();
       scene.advance(899);
       assert.equal((await scene.get("/auth/session", accessToken)).status, 200);
@@ -74,7 +73,6 @@ export function bearerTests(subject: SuiteSubject): void {
       assertProblem(await scene.get("/auth/session", accessToken), "invalid_token");
       const refreshed = await scene.refreshWithCookie(refreshToken);
       assert.equal((await scene.get("/auth/session", refreshed.json.access_token as string)).status, 200);
-      await scene.close();
     });
   });
 }

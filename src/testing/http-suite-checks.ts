@@ -1,4 +1,5 @@
-// HTTP suite: the checks before the work, and their order: 404, 405, 413, gate, 415, 400, then the work.
+// HTTP suite: the checks before the work, and their order: 404, 405, 413, gate, 415, 400, then the work. Owns methods,
+// content types and bodies; the gate itself is in the origin tests.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -27,8 +28,8 @@ const methods = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE"];
 /** Declares the tests. */
 export function checkTests(subject: SuiteSubject): void {
   describe("checks", () => {
-    test("every other method is 405 with Allow; OPTIONS names what there is", async () => {
-      const scene = await Scene.start(subject);
+    test("every other method is 405 with Allow; OPTIONS names what there is", async (t) => {
+      const scene = await Scene.start(t, subject);
       for (const [path, allowed] of table) {
         const allow = `${allowed}, OPTIONS`;
         for (const method of methods) {
@@ -43,11 +44,10 @@ export function checkTests(subject: SuiteSubject): void {
         assert.deepEqual([options.status, options.text], [204, ""]);
         assert.equal(options.headers.get("allow"), allow);
       }
-      await scene.close();
     });
 
-    test("unknown paths are 404 whatever the method", async () => {
-      const scene = await Scene.start(subject);
+    test("unknown paths are 404 whatever the method", async (t) => {
+      const scene = await Scene.start(t, subject);
       const paths = [
         "/auth",
         "/auth/",
@@ -64,11 +64,10 @@ export function checkTests(subject: SuiteSubject): void {
           assertProblem(await scene.send({ method, path }), "not_found");
         }
       }
-      await scene.close();
     });
 
-    test("HEAD is GET without the body", async () => {
-      const scene = await Scene.start(subject);
+    test("HEAD is GET without the body", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { accessToken } = await scene.signIn();
       const headers = { authorization: `Bearer ${accessToken}` };
       for (const path of ["/auth/session", "/auth/sessions", "/.well-known/jwks.json"]) {
@@ -78,7 +77,6 @@ export function checkTests(subject: SuiteSubject): void {
         assert.equal(head.headers.get("content-type"), get.headers.get("content-type"));
         assert.equal(head.headers.get("cache-control"), get.headers.get("cache-control"));
       }
-      await scene.close();
     });
 
     orderTests(subject);
@@ -97,8 +95,8 @@ async function sendAnyMethod(scene: Scene, method: string, path: string): Promis
 }
 
 function orderTests(subject: SuiteSubject): void {
-  test("404 before 405 before 413 before the gate before 415 before 400 before the work", async () => {
-    const scene = await Scene.start(subject);
+  test("404 before 405 before 413 before the gate before 415 before 400 before the work", async (t) => {
+    const scene = await Scene.start(t, subject);
     const tooLong = "x".repeat(bodyBytesMax + 1);
     const foreign = { origin: "https://evil.test", "sec-fetch-site": "cross-site", "content-type": "text/plain" };
     const send = (method: string, path: string, headers: Record<string, string>, body: string) =>
@@ -124,11 +122,10 @@ function orderTests(subject: SuiteSubject): void {
     assertProblem(await send("POST", "/auth/password", bearer, "{}"), "invalid_request");
     const change = JSON.stringify({ current_password: goodPassword, new_password: goodPassword });
     assertProblem(await send("POST", "/auth/password", bearer, change), "invalid_token");
-    await scene.close();
   });
 
-  test("a body of exactly the bound is read, one byte more is 413", async () => {
-    const scene = await Scene.start(subject);
+  test("a body of exactly the bound is read, one byte more is 413", async (t) => {
+    const scene = await Scene.start(t, subject);
     const padded = (bytes: number) => {
       const start = '{"refresh_token":"junk","pad":"';
       return `${start}${"x".repeat(bytes - start.length - 2)}"}`;
@@ -138,13 +135,12 @@ function orderTests(subject: SuiteSubject): void {
     assertProblem(await send(padded(bodyBytesMax)), "refresh_token_invalid");
     assertProblem(await send(padded(bodyBytesMax + 1)), "body_too_large");
     assertProblem(await send(padded(500_000)), "body_too_large");
-    await scene.close();
   });
 }
 
 function bodyTests(subject: SuiteSubject): void {
-  test("content types", async () => {
-    const scene = await Scene.start(subject);
+  test("content types", async (t) => {
+    const scene = await Scene.start(t, subject);
     const { refreshToken } = await scene.signIn("body");
     const body = JSON.stringify({ refresh_token: refreshToken });
     const send = (type: string) =>
@@ -166,11 +162,10 @@ function bodyTests(subject: SuiteSubject): void {
     }
     const login = await scene.send({ method: "POST", path: "/auth/login" });
     assertProblem(login, "unsupported_media_type");
-    await scene.close();
   });
 
-  test("bodies that are no JSON object in UTF-8, and members of the wrong type", async () => {
-    const scene = await Scene.start(subject);
+  test("bodies that are no JSON object in UTF-8, and members of the wrong type", async (t) => {
+    const scene = await Scene.start(t, subject);
     const { refreshToken, sid } = await scene.signIn();
     const headers = scene.withCookie(refreshToken, { "content-type": "application/json" });
     const bodies: (string | Uint8Array)[] = [
@@ -212,27 +207,24 @@ function bodyTests(subject: SuiteSubject): void {
       await scene.post("/auth/register", JSON.parse('{"__proto__":{"email":"a","password":"b"}}')),
       "invalid_request",
     );
-    await scene.close();
   });
 
-  test("unknown members are ignored, of repeated ones the last counts, __proto__ is inert", async () => {
-    const scene = await Scene.start(subject);
+  test("unknown members are ignored, of repeated ones the last counts, __proto__ is inert", async (t) => {
+    const scene = await Scene.start(t, subject);
     const headers = { "content-type": "application/json" };
     const body = `{"email":"a@example.test","password":"x","password":"${goodPassword}","__proto__":{"name":"P"},"extra":[{}]}`;
     const answer = await scene.send({ method: "POST", path: "/auth/register", headers, body });
     assert.equal(answer.status, 201, answer.text);
     assert.equal((answer.json.user as { name: unknown }).name, null);
     assert.equal(({} as Record<string, unknown>).name, undefined);
-    await scene.close();
   });
 
-  test("an unforeseen failure is 500 without a word about why", async () => {
-    const scene = await Scene.start(subject);
+  test("an unforeseen failure is 500 without a word about why", async (t) => {
+    const scene = await Scene.start(t, subject);
     const { accessToken } = await scene.signIn();
     scene.accounts.breakDown("connection string with a secret");
     const answer = await scene.get("/auth/session", accessToken);
     assertProblem(answer, "internal_error");
     assert.ok(!answer.text.includes("secret"));
-    await scene.close();
   });
 }

@@ -1,4 +1,5 @@
-// HTTP suite: the refresh cookie, attribute by attribute, and what planted cookies can do (nothing).
+// HTTP suite: the refresh cookie, attribute by attribute, and what planted cookies can do (nothing). Owns how a cookie
+// is written and found; what its token gets is in the rotation tests.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -8,18 +9,17 @@ import { assertProblem, goodPassword, Scene } from "./http-suite-target.ts";
 /** Declares the tests. */
 export function cookieTests(subject: SuiteSubject): void {
   describe("cookies", () => {
-    test("on http loopback: named after the port, without Secure", async () => {
-      const scene = await Scene.start(subject);
+    test("on http loopback: named after the port, without Secure", async (t) => {
+      const scene = await Scene.start(t, subject);
       const answer = await scene.post("/auth/register", { email: "a@example.test", password: goodPassword });
       const [cookie = ""] = answer.cookies;
       const token = scene.cookieValue(answer);
       const { port } = new URL(scene.issuer);
       assert.equal(cookie, `pawl-dev-${port}=${token}; HttpOnly; SameSite=Strict; Path=/; Max-Age=604800`);
-      await scene.close();
     });
 
-    test("on https: __Host-Http-pawl with every attribute; HSTS", async () => {
-      const scene = await Scene.start(subject, { issuer: "https://auth.example.test" });
+    test("on https: __Host-Http-pawl with every attribute; HSTS", async (t) => {
+      const scene = await Scene.start(t, subject, { issuer: "https://auth.example.test" });
       const answer = await scene.post("/auth/register", { email: "a@example.test", password: goodPassword });
       const [cookie = ""] = answer.cookies;
       const token = scene.cookieValue(answer);
@@ -32,22 +32,20 @@ export function cookieTests(subject: SuiteSubject): void {
       assert.equal(refreshed.status, 200, refreshed.text);
       const out = await scene.send({ method: "POST", path: "/auth/logout", headers });
       assert.deepEqual(out.cookies, [`__Host-Http-pawl=; ${attributes}0`]);
-      await scene.close();
     });
 
-    test("Max-Age is what is left of the token, and never beyond the session", async () => {
-      const scene = await Scene.start(subject, { policy: { idleTtlSeconds: 1000, sessionTtlSeconds: 1500 } });
+    test("Max-Age is what is left of the token, and never beyond the session", async (t) => {
+      const scene = await Scene.start(t, subject, { policy: { idleTtlSeconds: 1000, sessionTtlSeconds: 1500 } });
       const { refreshToken } = await scene.signIn();
       scene.advance(800);
       const refreshed = await scene.refreshWithCookie(refreshToken);
       const left = Number(/Max-Age=(\d+)$/.exec(refreshed.cookies[0] ?? "")?.[1]);
       assert.equal(left, refreshed.json.refresh_token_timeout);
       assert.ok(left >= 698 && left <= 700, String(left));
-      await scene.close();
     });
 
-    test("our cookie is found among others, by its exact name", async () => {
-      const scene = await Scene.start(subject);
+    test("our cookie is found among others, by its exact name", async (t) => {
+      const scene = await Scene.start(t, subject);
       const name = scene.cookieName;
       for (const around of [
         (good: string) => `a=b; ${good}; c=d`,
@@ -74,11 +72,10 @@ export function cookieTests(subject: SuiteSubject): void {
         const answer = await scene.send({ method: "POST", path: "/auth/refresh", headers: { "x-pawl": "1", cookie } });
         assertProblem(answer, "refresh_token_missing");
       }
-      await scene.close();
     });
 
-    test("a planted cookie cannot sign an honest user out", async () => {
-      const scene = await Scene.start(subject);
+    test("a planted cookie cannot sign an honest user out", async (t) => {
+      const scene = await Scene.start(t, subject);
       const send = (path: string, tokens: readonly string[]) => {
         const cookie = tokens.map((token) => `${scene.cookieName}=${token}`).join("; ");
         return scene.send({ method: "POST", path, headers: scene.withCookie("", { cookie }) });
@@ -100,11 +97,10 @@ export function cookieTests(subject: SuiteSubject): void {
       assertProblem(await send("/auth/refresh", ["junk", "more junk"]), "refresh_token_invalid");
       await send("/auth/logout", [...planted, token]);
       assertProblem(await scene.get("/auth/session", mine.accessToken), "invalid_token");
-      await scene.close();
     });
 
-    test("a planted stale token does not hide the one in use, nor turn 'retry' into 'signed out'", async () => {
-      const scene = await Scene.start(subject);
+    test("a planted stale token does not hide the one in use, nor turn 'retry' into 'signed out'", async (t) => {
+      const scene = await Scene.start(t, subject);
       const send = (tokens: readonly string[]) => {
         const cookie = tokens.map((token) => `${scene.cookieName}=${token}`).join("; ");
         return scene.send({ method: "POST", path: "/auth/refresh", headers: scene.withCookie("", { cookie }) });
@@ -115,16 +111,14 @@ export function cookieTests(subject: SuiteSubject): void {
       assertProblem(await send([refreshToken, "junk"]), "refresh_token_superseded");
       assertProblem(await send(["junk", refreshToken]), "refresh_token_superseded");
       assert.equal((await send([refreshToken, third])).status, 200);
-      await scene.close();
     });
 
-    test("answers set no cookie unless they hand out or sign out", async () => {
-      const scene = await Scene.start(subject);
+    test("answers set no cookie unless they hand out or sign out", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { accessToken } = await scene.signIn();
       for (const path of ["/auth/session", "/auth/sessions", "/.well-known/jwks.json"]) {
         assert.deepEqual((await scene.get(path, accessToken)).cookies, []);
       }
-      await scene.close();
     });
   });
 }

@@ -1,4 +1,5 @@
-// HTTP suite: every row of the endpoint table, both transports, every member of the answers.
+// HTTP suite: every row of the endpoint table, both transports, every member of the answers. Owns successes; refusals
+// have files of their own.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -57,8 +58,8 @@ export function assertSessionResponse(scene: Scene, answer: Answer, transport: "
 /** Declares the tests. */
 export function endpointTests(subject: SuiteSubject): void {
   describe("endpoints", () => {
-    test("register and login, by cookie and by body", async () => {
-      const scene = await Scene.start(subject);
+    test("register and login, by cookie and by body", async (t) => {
+      const scene = await Scene.start(t, subject);
       const credentials = { email: "ada@example.test", password: goodPassword };
       const registered = await scene.post(
         "/auth/register",
@@ -73,11 +74,10 @@ export function endpointTests(subject: SuiteSubject): void {
       assertSessionResponse(scene, await scene.post("/auth/login", { ...credentials, transport: "body" }), "body");
       const other = { email: "bob@example.test", password: goodPassword, transport: "body" };
       assertSessionResponse(scene, await scene.post("/auth/register", other), "body", 201);
-      await scene.close();
     });
 
-    test("refresh rotates, by cookie and by body", async () => {
-      const scene = await Scene.start(subject);
+    test("refresh rotates, by cookie and by body", async (t) => {
+      const scene = await Scene.start(t, subject);
       const inJar = await scene.signIn("cookie");
       const byCookie = await scene.refreshWithCookie(inJar.refreshToken);
       assertSessionResponse(scene, byCookie, "cookie");
@@ -87,11 +87,10 @@ export function endpointTests(subject: SuiteSubject): void {
       const byBody = await scene.post("/auth/refresh", { refresh_token: inHand.refreshToken });
       assertSessionResponse(scene, byBody, "body");
       assert.notEqual(byBody.json.refresh_token, inHand.refreshToken);
-      await scene.close();
     });
 
-    test("confirm retires the predecessor and answers 204", async () => {
-      const scene = await Scene.start(subject);
+    test("confirm retires the predecessor and answers 204", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { refreshToken, sid } = await scene.signIn("cookie");
       const second = scene.cookieValue(await scene.refreshWithCookie(refreshToken));
       const headers = scene.withCookie(second);
@@ -99,11 +98,10 @@ export function endpointTests(subject: SuiteSubject): void {
       assert.deepEqual([confirmed.status, confirmed.text, confirmed.cookies], [204, "", []]);
       assertAuthHeaders(confirmed);
       assert.equal((await scene.record(sid)).generation, 1);
-      await scene.close();
     });
 
-    test("session and sessions show what there is", async () => {
-      const scene = await Scene.start(subject);
+    test("session and sessions show what there is", async (t) => {
+      const scene = await Scene.start(t, subject);
       const first = await scene.signIn("cookie");
       scene.advance(1);
       const credentials = { email: "person1@example.test", password: goodPassword };
@@ -126,11 +124,10 @@ export function endpointTests(subject: SuiteSubject): void {
         list.map(({ current }) => current),
         [undefined, true],
       );
-      await scene.close();
     });
 
-    test("DELETE ends one session, or all, or all but this one", async () => {
-      const scene = await Scene.start(subject);
+    test("DELETE ends one session, or all, or all but this one", async (t) => {
+      const scene = await Scene.start(t, subject);
       const credentials = { email: "person1@example.test", password: goodPassword };
       const first = await scene.signIn("cookie");
       const others = [];
@@ -149,11 +146,10 @@ export function endpointTests(subject: SuiteSubject): void {
       const all = await scene.delete("/auth/sessions", first.accessToken);
       assert.deepEqual([all.status, all.json], [200, { revoked: 1 }]);
       assertProblem(await scene.get("/auth/session", first.accessToken), "invalid_token");
-      await scene.close();
     });
 
-    test("somebody else's session is 404 and lives on", async () => {
-      const scene = await Scene.start(subject);
+    test("somebody else's session is 404 and lives on", async (t) => {
+      const scene = await Scene.start(t, subject);
       const [mine, theirs] = [await scene.signIn(), await scene.signIn()];
       assertProblem(await scene.delete(`/auth/sessions/${theirs.sid}`, mine.accessToken), "not_found");
       for (const id of ["x", "..", "%2e%2e", "a".repeat(22), `${theirs.sid}x`]) {
@@ -166,18 +162,16 @@ export function endpointTests(subject: SuiteSubject): void {
         "invalid_request",
       );
       assert.equal((await scene.get("/auth/session", mine.accessToken)).status, 200);
-      await scene.close();
     });
 
-    test("without accounts the password endpoints are 404", async () => {
-      const scene = await Scene.start(subject, { withoutAccounts: true });
+    test("without accounts the password endpoints are 404", async (t) => {
+      const scene = await Scene.start(t, subject, { withoutAccounts: true });
       for (const path of ["/auth/register", "/auth/login", "/auth/password", "/auth/reauthenticate"]) {
         assertProblem(await scene.post(path, { email: "a", password: goodPassword }), "not_found");
       }
       const grant = await scene.target.sessions.issue({ subject: "u-7", transport: "body" });
       const refreshed = await scene.post("/auth/refresh", { refresh_token: grant.refreshToken });
       assert.deepEqual(refreshed.json.user, { id: "u-7", email: null, name: null });
-      await scene.close();
     });
   });
 }

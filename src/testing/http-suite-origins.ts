@@ -102,8 +102,8 @@ async function assertRefused(
 export function originTests(subject: SuiteSubject): void {
   describe("origins", () => {
     for (const path of ["/auth/refresh", "/auth/confirm", "/auth/logout"]) {
-      test(`forged requests to ${path} are 403 and change nothing`, async () => {
-        const scene = await Scene.start(subject);
+      test(`forged requests to ${path} are 403 and change nothing`, async (t) => {
+        const scene = await Scene.start(t, subject);
         const person = await scene.signIn();
         const before = await scene.record(person.sid);
         const own = new URL(scene.issuer).origin;
@@ -113,12 +113,11 @@ export function originTests(subject: SuiteSubject): void {
         }
         assert.deepEqual(await scene.record(person.sid), before);
         assert.equal((await scene.refreshWithCookie(person.refreshToken)).status, 200);
-        await scene.close();
       });
     }
 
-    test("our own pages and programs pass", async () => {
-      const scene = await Scene.start(subject, {
+    test("our own pages and programs pass", async (t) => {
+      const scene = await Scene.start(t, subject, {
         handler: { origins: ["https://app.example.test", "https://www.example.test"] },
       });
       const passing: Headers[] = [
@@ -135,22 +134,20 @@ export function originTests(subject: SuiteSubject): void {
         const answer = await scene.send({ method: "POST", path: "/auth/refresh", headers: { ...headers, cookie } });
         assert.equal(answer.status, 200, JSON.stringify(headers));
       }
-      await scene.close();
     });
 
-    test("a refresh token in the body needs no gate; one that is no string does", async () => {
-      const scene = await Scene.start(subject);
+    test("a refresh token in the body needs no gate; one that is no string does", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { refreshToken } = await scene.signIn("body");
       const foreign = { origin: evil, "sec-fetch-site": "cross-site" };
       const answer = await scene.post("/auth/refresh", { refresh_token: refreshToken }, foreign);
       assert.equal(answer.status, 200);
       assert.equal(answer.headers.get("access-control-allow-origin"), null);
       assertProblem(await scene.post("/auth/refresh", { refresh_token: 1 }, foreign), "csrf_rejected");
-      await scene.close();
     });
 
-    test("register, login and password refuse foreign pages and need no X-Pawl", async () => {
-      const scene = await Scene.start(subject);
+    test("register, login and password refuse foreign pages and need no X-Pawl", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { accessToken, sid } = await scene.signIn();
       const own = new URL(scene.issuer).origin;
       const bodies: readonly (readonly [string, unknown])[] = [
@@ -169,7 +166,6 @@ export function originTests(subject: SuiteSubject): void {
       assert.equal((await scene.record(sid)).ended, undefined);
       const page = { origin: own, "sec-fetch-site": "same-origin" };
       assert.equal((await scene.post("/auth/login", bodies[1]?.[1], page)).status, 200);
-      await scene.close();
     });
 
     corsTests(subject);
@@ -180,8 +176,8 @@ function corsTests(subject: SuiteSubject): void {
   const app = "https://app.example.test";
   const choices = { handler: { origins: [app] } };
 
-  test("CORS answers allow-listed origins, successes and refusals alike", async () => {
-    const scene = await Scene.start(subject, choices);
+  test("CORS answers allow-listed origins, successes and refusals alike", async (t) => {
+    const scene = await Scene.start(t, subject, choices);
     const { refreshToken } = await scene.signIn();
     const headers = { origin: app, "x-pawl": "1", cookie: `${scene.cookieName}=${refreshToken}` };
     const good = await scene.send({ method: "POST", path: "/auth/refresh", headers });
@@ -193,11 +189,10 @@ function corsTests(subject: SuiteSubject): void {
       assert.equal(answer.headers.get("access-control-expose-headers"), "DPoP-Nonce, WWW-Authenticate, Retry-After");
       assert.match(answer.headers.get("vary") ?? "", /\bOrigin\b/);
     }
-    await scene.close();
   });
 
-  test("other origins get no CORS header at all", async () => {
-    const scene = await Scene.start(subject, choices);
+  test("other origins get no CORS header at all", async (t) => {
+    const scene = await Scene.start(t, subject, choices);
     for (const origin of [
       evil,
       "null",
@@ -214,11 +209,10 @@ function corsTests(subject: SuiteSubject): void {
         assert.match(answer.headers.get("vary") ?? "", /\bOrigin\b/);
       }
     }
-    await scene.close();
   });
 
-  test("preflights", async () => {
-    const scene = await Scene.start(subject, choices);
+  test("preflights", async (t) => {
+    const scene = await Scene.start(t, subject, choices);
     const headers = {
       origin: app,
       "access-control-request-method": "POST",
@@ -232,6 +226,5 @@ function corsTests(subject: SuiteSubject): void {
     const allowed = "Content-Type, Authorization, X-Pawl, Idempotency-Key, DPoP";
     assert.equal(answer.headers.get("access-control-allow-headers"), allowed);
     assert.match(answer.headers.get("access-control-max-age") ?? "", /^\d+$/);
-    await scene.close();
   });
 }

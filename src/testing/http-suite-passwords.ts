@@ -1,4 +1,5 @@
-// HTTP suite: what takes a password, and how it refuses.
+// HTTP suite: what takes a password, and how it refuses: register, sign in, change, prove again, limits. Owns no rule
+// about passwords; those are the accounts'.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -11,8 +12,8 @@ import { assertAuthHeaders, assertProblem, goodPassword, Scene } from "./http-su
 /** Declares the tests. */
 export function passwordTests(subject: SuiteSubject): void {
   describe("passwords", () => {
-    test("a changed password ends every session, this one included, and answers with a new one", async () => {
-      const scene = await Scene.start(subject);
+    test("a changed password ends every session, this one included, and answers with a new one", async (t) => {
+      const scene = await Scene.start(t, subject);
       const here = await scene.signIn("body");
       const credentials = { email: "person1@example.test", password: goodPassword };
       const there = scene.signedInBy(await scene.post("/auth/login", credentials));
@@ -30,11 +31,10 @@ export function passwordTests(subject: SuiteSubject): void {
       const back = { current_password: change.new_password, new_password: goodPassword, transport: "cookie" };
       const chosen = await scene.post("/auth/password", back, { authorization: `Bearer ${renewed.accessToken}` });
       assertSessionResponse(scene, chosen, "cookie");
-      await scene.close();
     });
 
-    test("a refused change of password ends nothing", async () => {
-      const scene = await Scene.start(subject);
+    test("a refused change of password ends nothing", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { accessToken } = await scene.signIn();
       const bearer = { authorization: `Bearer ${accessToken}` };
       const change = (current: string, next: string) =>
@@ -44,11 +44,10 @@ export function passwordTests(subject: SuiteSubject): void {
       assertProblem(weak, "weak_password");
       assert.deepEqual(weak.json.reasons, ["too_short"]);
       assert.equal((await scene.get("/auth/session", accessToken)).status, 200);
-      await scene.close();
     });
 
-    test("reauthenticate gives an access token with auth_time now", async () => {
-      const scene = await Scene.start(subject);
+    test("reauthenticate gives an access token with auth_time now", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { accessToken, sid } = await scene.signIn();
       const before = (await scene.record(sid)).authTime;
       scene.advance(60);
@@ -64,11 +63,10 @@ export function passwordTests(subject: SuiteSubject): void {
       assert.equal((await scene.get("/auth/session", answer.json.access_token as string)).status, 200);
       assertProblem(await scene.post("/auth/reauthenticate", { password: "wrong one" }, bearer), "invalid_credentials");
       assertProblem(await scene.post("/auth/reauthenticate", { password: goodPassword }), "invalid_token");
-      await scene.close();
     });
 
-    test("refusals of register and login", async () => {
-      const scene = await Scene.start(subject);
+    test("refusals of register and login", async (t) => {
+      const scene = await Scene.start(t, subject);
       await scene.signIn();
       const email = "person1@example.test";
       assertProblem(await scene.post("/auth/register", { email, password: goodPassword }), "account_exists");
@@ -86,34 +84,31 @@ export function passwordTests(subject: SuiteSubject): void {
       assertProblem(throttled, "rate_limited");
       assert.equal(throttled.headers.get("retry-after"), "7");
       assert.equal(throttled.headers.get("ratelimit"), '"account";r=0;t=7');
-      await scene.close();
     });
 
-    test("closed registration", async () => {
-      const scene = await Scene.start(subject, { handler: { registration: "closed" } });
+    test("closed registration", async (t) => {
+      const scene = await Scene.start(t, subject, { handler: { registration: "closed" } });
       const wanted = { email: "a@example.test", password: goodPassword };
       assertProblem(await scene.post("/auth/register", wanted), "registration_closed");
-      await scene.close();
     });
 
-    test("a sign-in that races a password change is undone", async () => {
-      const scene = await Scene.start(subject);
+    test("a sign-in that races a password change is undone", async (t) => {
+      const scene = await Scene.start(t, subject);
       await scene.signIn();
       scene.accounts.invalidate();
       const raced = await scene.post("/auth/login", { email: "person1@example.test", password: goodPassword });
       assertProblem(raced, "invalid_credentials");
       const sessions = await scene.target.sessions.list("user-1");
       assert.equal(sessions.length, 1, "only the first sign-in lives");
-      await scene.close();
     });
 
-    test("limits answer 429 and end nothing", async () => {
+    test("limits answer 429 and end nothing", async (t) => {
       const rateLimits = createRateLimits(nodePlatform, {
         register_address: { burst: 1, perMinute: 1 },
         login_address: { burst: 1, perMinute: 1 },
         refresh_session: { burst: 1, perMinute: 1 },
       });
-      const scene = await Scene.start(subject, { handler: { rateLimits } });
+      const scene = await Scene.start(t, subject, { handler: { rateLimits } });
       const mine = await scene.signIn("body");
       const more = { email: "more@example.test", password: goodPassword };
       const limited = await scene.post("/auth/register", more);
@@ -128,7 +123,6 @@ export function passwordTests(subject: SuiteSubject): void {
       const neighbour = await scene.post("/auth/refresh", { refresh_token: other.refreshToken });
       assert.equal(neighbour.status, 200, "the limit of one session is not its neighbour's");
       assert.equal((await scene.get("/auth/session", mine.accessToken)).status, 200);
-      await scene.close();
     });
   });
 }

@@ -1,4 +1,5 @@
-// HTTP suite: keys, metadata and the revocation feed.
+// HTTP suite: what verifiers read: keys, metadata and the revocation feed. Owns who may read what; what a verifier makes
+// of it is not tested here.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -10,8 +11,8 @@ const feedToken = "feed-token-0123456789";
 /** Declares the tests. */
 export function publicTests(subject: SuiteSubject): void {
   describe("verifiers", () => {
-    test("keys: public members only, cacheable, readable from any origin", async () => {
-      const scene = await Scene.start(subject);
+    test("keys: public members only, cacheable, readable from any origin", async (t) => {
+      const scene = await Scene.start(t, subject);
       const headers = { origin: "https://evil.test" };
       const answer = await scene.send({ method: "GET", path: "/.well-known/jwks.json", headers });
       assert.equal(answer.status, 200);
@@ -30,11 +31,10 @@ export function publicTests(subject: SuiteSubject): void {
       });
       assert.equal(preflight.headers.get("access-control-allow-origin"), "*");
       assert.equal(preflight.headers.get("access-control-allow-methods"), "GET, HEAD");
-      await scene.close();
     });
 
-    test("metadata says what exists, under exactly our issuer", async () => {
-      const scene = await Scene.start(subject);
+    test("metadata says what exists, under exactly our issuer", async (t) => {
+      const scene = await Scene.start(t, subject);
       const answer = await scene.get("/.well-known/oauth-authorization-server");
       assert.equal(answer.status, 200);
       assert.deepEqual(answer.json, {
@@ -44,11 +44,10 @@ export function publicTests(subject: SuiteSubject): void {
         grant_types_supported: [],
       });
       assert.equal(answer.headers.get("access-control-allow-origin"), "*");
-      await scene.close();
     });
 
-    test("the feed: with its token, entry by entry, from a cursor on", async () => {
-      const scene = await Scene.start(subject, { handler: { feedToken } });
+    test("the feed: with its token, entry by entry, from a cursor on", async (t) => {
+      const scene = await Scene.start(t, subject, { handler: { feedToken } });
       const start = await scene.get("/auth/revocations", feedToken);
       assert.equal(start.status, 200, start.text);
       assertAuthHeaders(start);
@@ -71,20 +70,18 @@ export function publicTests(subject: SuiteSubject): void {
       assert.equal((await scene.get("/auth/revocations?after=", feedToken)).status, 200);
       assertProblem(await scene.get("/auth/revocations?after=%00junk%20cursor", feedToken), "invalid_request");
       assertProblem(await scene.get(`${after}&after=1`, feedToken), "invalid_request");
-      await scene.close();
     });
 
-    test("the feed refuses everybody else", async () => {
-      const scene = await Scene.start(subject, { handler: { feedToken } });
+    test("the feed refuses everybody else", async (t) => {
+      const scene = await Scene.start(t, subject, { handler: { feedToken } });
       const { accessToken } = await scene.signIn();
       for (const token of [undefined, "wrong", `${feedToken}x`, feedToken.slice(1), accessToken]) {
         assertProblem(await scene.get("/auth/revocations", token), "invalid_token");
       }
-      await scene.close();
     });
 
-    test("without a feed token, a direct program of this machine under the issuer's Host only", async () => {
-      const scene = await Scene.start(subject);
+    test("without a feed token, a direct program of this machine under the issuer's Host only", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { host } = new URL(scene.issuer);
       const send = (headers: Record<string, string>) =>
         scene.send({ method: "GET", path: "/auth/revocations", headers: { host, ...headers } });
@@ -95,7 +92,6 @@ export function publicTests(subject: SuiteSubject): void {
       for (const name of ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"]) {
         assertProblem(await send({ [name]: "127.0.0.1" }), "invalid_token");
       }
-      await scene.close();
     });
   });
 }

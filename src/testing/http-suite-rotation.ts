@@ -1,4 +1,5 @@
-// HTTP suite: what a refresh token gets over HTTP: every code, what it does to the cookie, sign-out.
+// HTTP suite: what a refresh token gets over HTTP: every code, what it does to the cookie, sign-out. The rules
+// themselves are tested with decide(); this is about what of them reaches a client.
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
@@ -16,8 +17,8 @@ export function rotationTests(subject: SuiteSubject): void {
 
 function refusalTests(subject: SuiteSubject): void {
   describe("refresh tokens", () => {
-    test("missing, junk, expired", async () => {
-      const scene = await Scene.start(subject);
+    test("missing, junk, expired", async (t) => {
+      const scene = await Scene.start(t, subject);
       const page = { "x-pawl": "1" };
       assertProblem(
         await scene.send({ method: "POST", path: "/auth/refresh", headers: page }),
@@ -36,11 +37,10 @@ function refusalTests(subject: SuiteSubject): void {
       assert.equal((await scene.record(sid)).version, 1, "junk changes nothing");
       scene.advance(604_800);
       assertProblem(await scene.refreshWithCookie(refreshToken), "refresh_token_expired");
-      await scene.close();
     });
 
-    test("the same attempt gets the identical successor; without a key too", async () => {
-      const scene = await Scene.start(subject);
+    test("the same attempt gets the identical successor; without a key too", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { refreshToken } = await scene.signIn();
       const key = { "idempotency-key": attempt };
       const first = scene.cookieValue(await scene.refreshWithCookie(refreshToken, key));
@@ -49,11 +49,10 @@ function refusalTests(subject: SuiteSubject): void {
       const keyless = scene.cookieValue(await scene.refreshWithCookie(refreshToken));
       assert.notEqual(keyless, first);
       assert.equal(scene.cookieValue(await scene.refreshWithCookie(refreshToken)), keyless);
-      await scene.close();
     });
 
-    test("a settle gives an access token, no refresh token and no cookie", async () => {
-      const scene = await Scene.start(subject);
+    test("a settle gives an access token, no refresh token and no cookie", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { refreshToken } = await scene.signIn();
       const key = { "idempotency-key": attempt };
       const second = scene.cookieValue(await scene.refreshWithCookie(refreshToken, key));
@@ -63,11 +62,10 @@ function refusalTests(subject: SuiteSubject): void {
       assert.deepEqual(settled.cookies, []);
       assert.ok(!("refresh_token" in settled.json));
       assert.equal((await scene.get("/auth/session", settled.json.access_token as string)).status, 200);
-      await scene.close();
     });
 
-    test("superseded inside the soft zone, reuse after it, revoked from then on", async () => {
-      const scene = await Scene.start(subject);
+    test("superseded inside the soft zone, reuse after it, revoked from then on", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { refreshToken, accessToken, sid } = await scene.signIn();
       const second = scene.cookieValue(await scene.refreshWithCookie(refreshToken, { "idempotency-key": attempt }));
       const third = scene.cookieValue(await scene.refreshWithCookie(second, { "idempotency-key": `${attempt}2` }));
@@ -78,20 +76,18 @@ function refusalTests(subject: SuiteSubject): void {
       assertProblem(await scene.refreshWithCookie(third), "session_revoked");
       assertProblem(await scene.get("/auth/session", accessToken), "invalid_token");
       assert.equal((await scene.record(sid)).ended?.reason, "refresh_token_reused");
-      await scene.close();
     });
 
-    test("strict: a used token is reuse at once", async () => {
-      const scene = await Scene.start(subject, { policy: { rotation: "strict", graceSeconds: 0 } });
+    test("strict: a used token is reuse at once", async (t) => {
+      const scene = await Scene.start(t, subject, { policy: { rotation: "strict", graceSeconds: 0 } });
       const { refreshToken } = await scene.signIn("body");
       const refreshed = await scene.post("/auth/refresh", { refresh_token: refreshToken });
       assert.equal(refreshed.json.request_timeout, 30);
       assertProblem(await scene.post("/auth/refresh", { refresh_token: refreshToken }), "refresh_token_reused");
-      await scene.close();
     });
 
-    test("an Idempotency-Key of another form is 400 and changes nothing", async () => {
-      const scene = await Scene.start(subject);
+    test("an Idempotency-Key of another form is 400 and changes nothing", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { refreshToken, sid } = await scene.signIn();
       for (const key of [
         "short",
@@ -104,11 +100,10 @@ function refusalTests(subject: SuiteSubject): void {
         assertProblem(await scene.refreshWithCookie(refreshToken, { "idempotency-key": latin }), "invalid_request");
       }
       assert.equal((await scene.record(sid)).version, 1);
-      await scene.close();
     });
 
-    test("the token in the body wins: the cookie is neither read nor written", async () => {
-      const scene = await Scene.start(subject);
+    test("the token in the body wins: the cookie is neither read nor written", async (t) => {
+      const scene = await Scene.start(t, subject);
       const [inJar, inHand] = [await scene.signIn("cookie"), await scene.signIn("body")];
       const headers = scene.withCookie(inJar.refreshToken);
       const refreshed = await scene.post("/auth/refresh", { refresh_token: inHand.refreshToken }, headers);
@@ -119,7 +114,6 @@ function refusalTests(subject: SuiteSubject): void {
       const out = await scene.post("/auth/logout", { refresh_token: inHand.refreshToken }, headers);
       assert.deepEqual([out.status, out.cookies], [204, []]);
       assert.equal((await scene.get("/auth/session", inJar.accessToken)).status, 200);
-      await scene.close();
     });
   });
 }
@@ -134,8 +128,8 @@ function signOutTests(subject: SuiteSubject): void {
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
 
-    test("ends the session, deletes the cookie by its exact attributes, is idempotent", async () => {
-      const scene = await Scene.start(subject);
+    test("ends the session, deletes the cookie by its exact attributes, is idempotent", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { refreshToken, accessToken, sid } = await scene.signIn();
       const deletion = `${scene.cookieName}=; HttpOnly; SameSite=Strict; Path=/; Max-Age=0`;
       for (let round = 0; round < 2; round += 1) {
@@ -153,11 +147,10 @@ function signOutTests(subject: SuiteSubject): void {
       const bare = await scene.send({ method: "POST", path: "/auth/logout", headers });
       assert.deepEqual([bare.status, bare.cookies], [204, [deletion]]);
       assert.deepEqual((await logout(scene, "junk")).cookies, [deletion]);
-      await scene.close();
     });
 
-    test("any older token of the session ends it; an expired one ends nothing", async () => {
-      const scene = await Scene.start(subject);
+    test("any older token of the session ends it; an expired one ends nothing", async (t) => {
+      const scene = await Scene.start(t, subject);
       const first = await scene.signIn();
       await scene.refreshWithCookie(first.refreshToken);
       assert.equal((await logout(scene, first.refreshToken)).status, 204);
@@ -170,11 +163,10 @@ function signOutTests(subject: SuiteSubject): void {
       assert.equal(late.status, 204);
       assert.equal(late.cookies.length, 1);
       assert.equal((await scene.refreshWithCookie(newer)).status, 200);
-      await scene.close();
     });
 
-    test("with `sid` it acts only on that session", async () => {
-      const scene = await Scene.start(subject);
+    test("with `sid` it acts only on that session", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { refreshToken, accessToken, sid } = await scene.signIn();
       const other = await logout(scene, refreshToken, "?clear=storage", { sid: "another" });
       assert.deepEqual([other.status, other.cookies, other.headers.get("clear-site-data")], [204, [], null]);
@@ -182,17 +174,15 @@ function signOutTests(subject: SuiteSubject): void {
       assertProblem(await logout(scene, refreshToken, "", { sid: 7 }), "invalid_request");
       assert.equal((await logout(scene, refreshToken, "", { sid })).cookies.length, 1);
       assertProblem(await scene.get("/auth/session", accessToken), "invalid_token");
-      await scene.close();
     });
 
-    test("by body: 204 without a cookie", async () => {
-      const scene = await Scene.start(subject);
+    test("by body: 204 without a cookie", async (t) => {
+      const scene = await Scene.start(t, subject);
       const { refreshToken, accessToken } = await scene.signIn("body");
       const out = await scene.post("/auth/logout", { refresh_token: refreshToken });
       assert.deepEqual([out.status, out.cookies], [204, []]);
       assertProblem(await scene.get("/auth/session", accessToken), "invalid_token");
       assert.equal((await scene.post("/auth/logout", { refresh_token: "junk" })).status, 204);
-      await scene.close();
     });
   });
 }

@@ -2,6 +2,7 @@
 // somebody in, look at a session. Holds no test.
 
 import assert from "node:assert/strict";
+import type { TestContext } from "node:test";
 import type { ErrorCode } from "../core/errors.ts";
 import { errorMeanings } from "../core/errors.ts";
 import type { PolicyOptions } from "../core/policy.ts";
@@ -84,7 +85,8 @@ export class Scene {
     this.#clock = clock;
   }
 
-  static async start(subject: SuiteSubject, choices: Choices = {}): Promise<Scene> {
+  /** Starts an instance, which ends with the test. */
+  static async start(t: TestContext, subject: SuiteSubject, choices: Choices = {}): Promise<Scene> {
     const accounts = createSuiteAccounts();
     const clock = { shiftMilliseconds: 0 };
     const platform = { ...nodePlatform, clock: { now: () => nodePlatform.clock.now() + clock.shiftMilliseconds } };
@@ -93,6 +95,7 @@ export class Scene {
       sessions: { ...choices.policy, ...issuer, platform },
       handler: choices.withoutAccounts ? { ...choices.handler } : { ...choices.handler, accounts },
     });
+    t.after(() => target.close());
     return new Scene(target, accounts, clock);
   }
 
@@ -176,10 +179,6 @@ export class Scene {
     const record = await this.target.sessions.store.read(sid);
     assert.ok(record);
     return record;
-  }
-
-  close(): Promise<void> {
-    return this.target.close();
   }
 }
 

@@ -4,9 +4,9 @@
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Grant } from "../engine/types.ts";
-import type { OpenScene } from "./session-suite.ts";
-import { attempt, tokenOf } from "./session-suite.ts";
-import type { StoreUnderTest } from "./store-suite.ts";
+import type { OpenScene } from "./session-suite-scene.ts";
+import { attempt, tokenOf } from "./session-suite-scene.ts";
+import type { StoreUnderTest } from "./store-suite-subjects.ts";
 
 const secretBytes = 32;
 /** Where the secret of a refresh token lies in its bytes (CONTRACT section 3). */

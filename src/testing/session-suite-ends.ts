@@ -3,8 +3,8 @@
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import type { OpenScene } from "./session-suite.ts";
-import { attempt, tokenOf } from "./session-suite.ts";
+import type { OpenScene } from "./session-suite-scene.ts";
+import { attempt, tokenOf } from "./session-suite-scene.ts";
 
 const stepsMax = 100;
 

@@ -6,10 +6,10 @@ import { it } from "node:test";
 import { PawlError } from "../core/errors.ts";
 import type { Grant } from "../engine/types.ts";
 import { createArrivalGate } from "./arrival-gate.ts";
-import type { OpenScene, Scene } from "./session-suite.ts";
-import { attempt, softZone, tokenOf } from "./session-suite.ts";
+import type { OpenScene, Scene } from "./session-suite-scene.ts";
+import { attempt, softZone, tokenOf } from "./session-suite-scene.ts";
 import { createSimulatedPlatform } from "./simulated.ts";
-import type { StoreUnderTest } from "./store-suite.ts";
+import type { StoreUnderTest } from "./store-suite-subjects.ts";
 
 const clients = 50;
 

@@ -1,8 +1,9 @@
-// Promises of a store about documents: compare-and-set, several at once or none, order. Part of store-suite.ts.
+// Promises of a store about documents: compare-and-set, several at once or none, order.
+// Part of store-suite.ts; opens nothing itself.
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
-import type { Subjects } from "./store-suite.ts";
+import type { Subjects } from "./store-suite-subjects.ts";
 
 /** Declares them. */
 export function documentPromises({ open, reopen, canReopen }: Subjects): void {

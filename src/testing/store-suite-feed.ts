@@ -1,10 +1,12 @@
-// Promises of a store about the revocation feed: order, resuming without a gap, lapse. Part of store-suite.ts.
+// Promises of a store about the revocation feed: order, resuming without a gap, lapse.
+// Part of store-suite.ts; opens nothing itself.
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { Revocation, Store } from "../core/ports.ts";
+import { nodePlatform } from "../platform/node.ts";
 import { createSamples } from "./session-samples.ts";
-import type { Subjects } from "./store-suite.ts";
+import type { Subjects } from "./store-suite-subjects.ts";
 
 const farFuture = 2_000_000_000;
 
@@ -71,7 +73,7 @@ export function feedPromises({ open, reopen, withTwo }: Subjects): void {
       const [next, found] = await follow(other, cursor, 7);
       seen.push(...found);
       cursor = next;
-      await new Promise((resolve) => setImmediate(resolve));
+      await new Promise<void>(nodePlatform.scheduler.soon);
     } while (!done);
     seen.push(...(await follow(other, cursor, 7))[1]);
     const numbers = (entries: readonly Revocation[]): number[] => entries.map((entry) => entry.notBefore);

@@ -1,11 +1,12 @@
-// Promises of a store about the purge: bounded steps, nothing but what lapsed, races with use. Part of store-suite.ts.
+// Promises of a store about the purge: bounded steps, nothing but what lapsed, races with use.
+// Part of store-suite.ts; opens nothing itself.
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import type { PurgeStep, Store } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import { createSamples } from "./session-samples.ts";
-import type { Subjects } from "./store-suite.ts";
+import type { Subjects } from "./store-suite-subjects.ts";
 
 const stepsMax = 100;
 

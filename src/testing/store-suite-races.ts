@@ -1,5 +1,6 @@
 // Promises of a store about races: many writers that have all read before the first one writes, on one instance and on
-// two. Part of store-suite.ts.
+// two.
+// Part of store-suite.ts; opens nothing itself.
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
@@ -7,7 +8,7 @@ import type { Store } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import { createArrivalGate, gateReads } from "./arrival-gate.ts";
 import { createSamples } from "./session-samples.ts";
-import type { Subjects } from "./store-suite.ts";
+import type { Subjects } from "./store-suite-subjects.ts";
 
 const writers = 50;
 

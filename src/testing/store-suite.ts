@@ -3,39 +3,17 @@
 // Uses node:test; call it at the top level of a test file.
 
 import assert from "node:assert/strict";
-import type { TestContext } from "node:test";
 import { describe, it } from "node:test";
-import type { Store } from "../core/ports.ts";
 import { createSamples } from "./session-samples.ts";
 import { createSimulatedPlatform } from "./simulated.ts";
 import { documentPromises } from "./store-suite-documents.ts";
 import { feedPromises } from "./store-suite-feed.ts";
 import { purgePromises } from "./store-suite-purge.ts";
 import { racePromises } from "./store-suite-races.ts";
+import type { StoreUnderTest, Subjects } from "./store-suite-subjects.ts";
+import { createSubjects } from "./store-suite-subjects.ts";
 
-/** How the suite gets at the store under test. */
-export interface StoreUnderTest {
-  /** A store on a fresh, empty database, not opened yet. */
-  create(): Promise<Store>;
-  /** A second instance on the database of `store`, not opened yet. Leave it out where instances cannot share one. */
-  reopen?(store: Store): Promise<Store>;
-  /** Every byte that the database of `store` has on disk, file by file. Leave it out where nothing is on disk. */
-  raw?(store: Store): Promise<Buffer[]>;
-}
-
-/** A store that is open, and closed again when the test ends. */
-export type OpenStore = (t: TestContext) => Promise<Store>;
-/** A second open instance on the same database. */
-export type OpenAgain = (t: TestContext, store: Store) => Promise<Store>;
-
-/** What the parts of the suite work with. */
-export interface Subjects {
-  readonly open: OpenStore;
-  readonly reopen: OpenAgain;
-  /** Declares a test that needs two instances; where there cannot be two, nothing is promised and nothing declared. */
-  readonly withTwo: (promise: string, check: (t: TestContext) => Promise<void>) => void;
-  readonly canReopen: boolean;
-}
+export type { StoreUnderTest } from "./store-suite-subjects.ts";
 
 /**
  * Declares the whole suite for one store.
@@ -52,26 +30,6 @@ export function storeSuite(name: string, underTest: StoreUnderTest): void {
     documentPromises(subjects);
     purgePromises(subjects);
   });
-}
-
-/** Opens stores and sees to it that they are closed. */
-export function createSubjects({ create, reopen }: StoreUnderTest): Subjects {
-  const opened = async (t: TestContext, store: Store): Promise<Store> => {
-    t.after(() => store.close());
-    await store.open();
-    return store;
-  };
-  return {
-    open: async (t) => opened(t, await create()),
-    reopen: async (t, store) => {
-      assert.ok(reopen);
-      return opened(t, await reopen(store));
-    },
-    withTwo: (promise, check) => {
-      if (reopen) it(promise, check);
-    },
-    canReopen: reopen !== undefined,
-  };
 }
 
 function sessionPromises({ open }: Subjects): void {

@@ -19,8 +19,8 @@ function assertBare(text: string, status: string): void {
   );
 }
 
-test("a body above the bound is drained and the answer can be read; the connection goes on", async () => {
-  const server = await run();
+test("a body above the bound is drained and the answer can be read; the connection goes on", async (t) => {
+  const server = await run(t);
   for (const chunked of [false, true]) {
     const client = await Raw.open(server.port);
     const size = 300_000;
@@ -34,11 +34,10 @@ test("a body above the bound is drained and the answer can be read; the connecti
     assert.deepEqual(client.statuses, ["413", "200"]);
     client.end();
   }
-  await server.close();
 });
 
-test("a body above the drain bound loses its connection", async () => {
-  const server = await run();
+test("a body above the drain bound loses its connection", async (t) => {
+  const server = await run(t);
   const client = await Raw.open(server.port);
   client.send(start("/auth/refresh", [json, "Transfer-Encoding: chunked"]));
   const chunk = `10000\r\n${"x".repeat(65_536)}\r\n`;
@@ -51,11 +50,10 @@ test("a body above the drain bound loses its connection", async () => {
   await client.untilClosed();
   assert.ok(sent < 64 * drainBytesMax, "the server stopped reading");
   assert.ok(client.statuses.every((status) => status === "413"));
-  await server.close();
 });
 
-test("a refused request's body is drained too", async () => {
-  const server = await run();
+test("a refused request's body is drained too", async (t) => {
+  const server = await run(t);
   const client = await Raw.open(server.port);
   client.send(start("/auth/nothing", ["Content-Length: 200000"]));
   client.send("x".repeat(200_000));
@@ -67,11 +65,10 @@ test("a refused request's body is drained too", async () => {
   endless.send(start("/auth/nothing", ["Content-Length: 2000000"]));
   endless.send("x".repeat(1_200_000));
   await endless.untilClosed();
-  await server.close();
 });
 
-test("Expect: 100-continue: a long body is refused before it is sent, a short one is asked for", async () => {
-  const server = await run();
+test("Expect: 100-continue: a long body is refused before it is sent, a short one is asked for", async (t) => {
+  const server = await run(t);
   const long = await Raw.open(server.port);
   long.send(start("/auth/refresh", [json, "Expect: 100-continue", `Content-Length: ${bodyBytesMax + 1}`]));
   await long.untilClosed();
@@ -88,11 +85,10 @@ test("Expect: 100-continue: a long body is refused before it is sent, a short on
   await short.until((raw) => raw.text.includes("refresh_token_invalid"));
   assert.deepEqual(short.statuses, ["100", "401"]);
   short.end();
-  await server.close();
 });
 
-test("header floods are 431, in one line or in many", async () => {
-  const server = await run();
+test("header floods are 431, in one line or in many", async (t) => {
+  const server = await run(t);
   for (const lines of [
     [`X-Long: ${"x".repeat(headerBytesMax)}`],
     Array.from({ length: 3000 }, (_, index) => `a${index}: b`),
@@ -104,22 +100,20 @@ test("header floods are 431, in one line or in many", async () => {
   const line = await Raw.open(server.port);
   line.send(start(`/${"x".repeat(headerBytesMax)}`, [], "GET"));
   assertBare(await line.untilClosed(), "431");
-  await server.close();
 });
 
-test("many small headers are all read: none is dropped silently", async () => {
-  const server = await run();
+test("many small headers are all read: none is dropped silently", async (t) => {
+  const server = await run(t);
   const client = await Raw.open(server.port);
   const filler = Array.from({ length: 2500 }, () => "a:");
   client.send(start("/auth/refresh", [...filler, "X-Pawl: 1", "Origin: https://evil.test", "Content-Length: 0"]));
   await client.until((raw) => raw.text.includes('"code"'));
   assert.match(client.text, /"code":"csrf_rejected"/);
   client.end();
-  await server.close();
 });
 
-test("what is no HTTP is a bare 400", async () => {
-  const server = await run();
+test("what is no HTTP is a bare 400", async (t) => {
+  const server = await run(t);
   const broken = [
     "hello\r\n\r\n",
     "GET / HTTP/1.1\r\nHost: a\r\nbad header\r\n\r\n",
@@ -143,12 +137,11 @@ test("what is no HTTP is a bare 400", async () => {
   alive.send(start("/fast", [], "GET"));
   await alive.until((raw) => raw.text.endsWith("fast"));
   alive.end();
-  await server.close();
 });
 
-test("slow headers and slow bodies are 408, an unanswered request loses its connection; all within grace", async () => {
+test("slow headers and slow bodies are 408, an unanswered request loses its connection; all within grace", async (t) => {
   const graceMilliseconds = 1000;
-  const server = await run(graceMilliseconds / 1000);
+  const server = await run(t, graceMilliseconds / 1000);
   const startedAt = performance.now();
   const timed = async (bytes: string): Promise<[string, number]> => {
     const client = await Raw.open(server.port);
@@ -171,11 +164,10 @@ test("slow headers and slow bodies are 408, an unanswered request loses its conn
   for (const [, after] of [headers, body, chunked, work])
     assert.ok(after > 100 && after < graceMilliseconds + 400, String(after));
   server.release();
-  await server.close();
 });
 
-test("a client that goes away in the middle of its body harms nobody", async () => {
-  const server = await run();
+test("a client that goes away in the middle of its body harms nobody", async (t) => {
+  const server = await run(t);
   const client = await Raw.open(server.port);
   client.send(`${start("/auth/refresh", [json, "Content-Length: 30"])}{"refresh_token"`);
   const other = await Raw.open(server.port);
@@ -187,5 +179,4 @@ test("a client that goes away in the middle of its body harms nobody", async () 
   const entry = server.log.find(({ route }) => route === "/auth/refresh");
   assert.deepEqual([entry?.level, entry?.code], ["info", "invalid_request"]);
   other.end();
-  await server.close();
 });

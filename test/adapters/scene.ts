@@ -1,6 +1,7 @@
 // A server over node:http for the adapter's tests: real engine, memory store, and three paths that answer when a test
 // says so.
 
+import type { TestContext } from "node:test";
 import type { ServeOptions, Serving } from "../../src/adapters/node.ts";
 import { serveNode } from "../../src/adapters/node.ts";
 import { createSessions } from "../../src/engine/create-sessions.ts";
@@ -18,10 +19,10 @@ export interface Running {
   release(): void;
   /** Resolves once a request to `/slow` is waiting. */
   readonly slowArrived: Promise<void>;
-  close(): Promise<void>;
 }
 
-export async function run(graceSeconds = 30, options: ServeOptions = {}): Promise<Running> {
+/** Starts a server that ends with the test. */
+export async function run(t: TestContext, graceSeconds = 30, options: ServeOptions = {}): Promise<Running> {
   const log: LogEntry[] = [];
   const gate = Promise.withResolvers<void>();
   const arrived = Promise.withResolvers<void>();
@@ -41,6 +42,11 @@ export async function run(graceSeconds = 30, options: ServeOptions = {}): Promis
     });
   }, options);
   const made = sessions as unknown as Sessions;
+  t.after(async () => {
+    gate.resolve();
+    await serving.close();
+    await made.close();
+  });
   return {
     serving,
     port: serving.port,
@@ -48,10 +54,5 @@ export async function run(graceSeconds = 30, options: ServeOptions = {}): Promis
     log,
     release: gate.resolve,
     slowArrived: arrived.promise,
-    close: async () => {
-      gate.resolve();
-      await serving.close();
-      await made.close();
-    },
   };
 }

@@ -133,9 +133,25 @@ describe("PAWL_SECRET", () => {
     await assert.rejects(open({ secret: secretB }), (error: Error) => !error.message.includes(secretB));
     assert.deepEqual(await store.listDocuments("", undefined, 100), documents);
     await sessions.revokeAll("u", "revoked");
+    const before = sessions.keys()[0]?.kid;
     const fresh = await open({ secret: secretB });
-    assert.equal(fresh.keys().length, 1);
-    assert.notDeepEqual(fresh.jwks(), sessions.jwks(), "a key that cannot be opened is replaced");
+    const active = fresh.keys().find((key) => key.state === "active")?.kid;
+    assert.notEqual(active, before, "a key that cannot be opened does not sign");
+    assert.equal(kidOf((await fresh.issue({ subject: "u" })).accessToken), active);
+  });
+
+  test("a command that ran on an empty store with another secret does not lock the right one out", async () => {
+    const { open, store } = stage();
+    const running = await open();
+    await open({ secret: secretB });
+    const grant = await running.issue({ subject: "u", transport: "body" });
+    await assert.rejects(open({ secret: secretB }), { code: "store_incompatible" });
+    await running.rotateKeys();
+    await running.authenticate((await running.issue({ subject: "v" })).accessToken);
+    const restarted = await open();
+    await restarted.refresh({ refreshToken: grant.refreshToken as string });
+    const known = JSON.parse((await store.readDocument("secrets"))?.value ?? "[]") as { keyId: number }[];
+    assert.deepEqual(known.map((each) => each.keyId).sort(), [1, 2]);
   });
 
   test("the old secret may be dropped once its last token has expired, not before", async () => {
