@@ -21,7 +21,7 @@ export interface Circumstances {
   readonly packages: Readonly<Record<string, string>>;
   /** Servers on core 0, load generator on core 1. */
   readonly pinned: boolean;
-  /** One-minute load average before the run: above about 0.5 the machine had other things to do. */
+  /** One-minute load average before the run. */
   readonly loadBefore: number;
 }
 
@@ -42,6 +42,8 @@ export interface Target {
   readonly met: boolean;
 }
 
+/** One-minute load average up to which the machine counts as quiet. */
+const quietLoadMax = 0.5;
 const bareShareMin = 0.6;
 const peerFactorMin = 2;
 const sessionBytesMax = 300;
@@ -201,8 +203,10 @@ export function reportText(results: Results): string {
     figure(measured),
     met ? "met" : "MISSED",
   ]);
+  const isBusy = results.circumstances.loadBefore > quietLoadMax;
   return [
     circumstancesText(results.circumstances),
+    ...(isBusy ? ["BUSY MACHINE: rates and times below say little, met or missed; of them trust only CPU us."] : []),
     ...(results.refresh === undefined ? [] : [refreshTable(results.refresh)]),
     ...(results.startup === undefined ? [] : [startupTable(results.startup)]),
     ...(results.size === undefined ? [] : [sizeTable(results.size)]),

@@ -120,12 +120,7 @@ interface View {
 
 function createView(): View {
   const dial = createDial(byId("lab-dial", HTMLElement), "generation");
-  const levers: LeverButtons = {
-    refresh: byId("lab-refresh", HTMLButtonElement),
-    confirm: byId("lab-confirm", HTMLButtonElement),
-    retry: byId("lab-retry", HTMLButtonElement),
-    replay: byId("lab-replay", HTMLButtonElement),
-  };
+  const levers = findLevers();
   const bench = byId("lab-bench", HTMLElement);
   const records = byId("lab-records", HTMLElement);
   const startForm = byId("lab-start", HTMLFormElement);
@@ -192,6 +187,15 @@ function createView(): View {
 }
 
 type LeverButtons = Readonly<Record<"refresh" | "confirm" | "retry" | "replay", HTMLButtonElement>>;
+
+function findLevers(): LeverButtons {
+  return {
+    refresh: byId("lab-refresh", HTMLButtonElement),
+    confirm: byId("lab-confirm", HTMLButtonElement),
+    retry: byId("lab-retry", HTMLButtonElement),
+    replay: byId("lab-replay", HTMLButtonElement),
+  };
+}
 
 /** `aria-disabled` keeps the focus where it is while an answer is awaited. */
 function showLevers(levers: LeverButtons, lab: LabSession, hasPrevious: boolean): void {

@@ -203,8 +203,14 @@ function makeCurrent(facts: Facts, record: SessionRecord, token: RefreshToken, h
     previousHash: steps === 1 ? record.currentHash : noHash,
     olderHash: steps === 1 ? record.previousHash : record.currentHash,
     handOut: undefined,
-    retiredAt: [...retired, ...record.retiredAt].slice(0, retiredTimesMax),
+    retiredAt: stillRecent([...retired, ...record.retiredAt].slice(0, retiredTimesMax), facts),
   };
+}
+
+/** The retirement times that can still matter (row 5): the list without its tail of entries a soft zone old. */
+function stillRecent(retiredAt: readonly number[], { now, policy }: Facts): readonly number[] {
+  const last = retiredAt.findLastIndex((instant) => now - instant < softZoneMilliseconds(policy));
+  return retiredAt.slice(0, last + 1);
 }
 
 /** Row 1 proper: the successor for this request's attempt, and the record that knows it was handed out. */

@@ -3,8 +3,9 @@
 //
 //   pawl_rt_ + base64url( version(1) key id(1) session id(16) generation(4) expires at(5) secret(32) links(16+16) mac(16) )
 
-import { createHmac, hash as digest, timingSafeEqual } from "node:crypto";
+import { timingSafeEqual } from "node:crypto";
 import { PawlError } from "./errors.ts";
+import { sha256 } from "./hmac.ts";
 import type { SecretKeys, SecretRing } from "./secret-keys.ts";
 
 /** What every refresh token starts with; secret scanners look for it. */
@@ -37,12 +38,6 @@ export type Attempt =
   | { readonly drawnBy: "client"; readonly value: string }
   | { readonly drawnBy: "server"; readonly value: Uint8Array };
 
-function hmac(key: Uint8Array, ...parts: readonly Uint8Array[]): Buffer {
-  const mac = createHmac("sha256", key);
-  for (const part of parts) mac.update(part);
-  return mac.digest();
-}
-
 /** True when two byte strings are equal; takes the same time for all of one length. */
 export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && timingSafeEqual(a, b);
@@ -50,19 +45,19 @@ export function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
 
 /** SHA-256 of a token's secret: the only thing a store ever holds of it. */
 export function tokenHash(secret: Uint8Array): Uint8Array {
-  return digest("sha256", secret, "buffer");
+  return sha256(secret);
 }
 
 /** The proof that the token with `ownHash` descends from the one with `ancestorHash` (16 bytes). */
 export function linkOf(keys: SecretKeys, ancestorHash: Uint8Array, ownHash: Uint8Array): Uint8Array {
-  return hmac(keys.link, ancestorHash, ownHash).subarray(0, 16);
+  return keys.link.of(ancestorHash, ownHash).subarray(0, 16);
 }
 
 /** The secret of the successor that `attempt` gets from the token with `secret`. */
 export function successorSecret(keys: SecretKeys, secret: Uint8Array, attempt: Attempt): Uint8Array {
   // The prefix keeps the two kinds apart: no client can name an attempt that the server drew.
   const named = attempt.drawnBy === "client" ? Buffer.from(`c${attempt.value}`) : Buffer.from([115, ...attempt.value]);
-  return hmac(keys.successor, secret, named);
+  return keys.successor.of(secret, named);
 }
 
 /** The text form of a token, under the MAC of the secret named by its key id. */
@@ -76,7 +71,7 @@ export function encodeRefreshToken(token: RefreshToken, keys: SecretKeys): strin
   bytes.set(token.secret, 27);
   bytes.set(token.links[0], 59);
   bytes.set(token.links[1], 75);
-  bytes.set(hmac(keys.mac, bytes.subarray(0, macAt)).subarray(0, 16), macAt);
+  bytes.set(keys.mac.of(bytes.subarray(0, macAt)).subarray(0, 16), macAt);
   return refreshTokenPrefix + bytes.toString("base64url");
 }
 
@@ -93,7 +88,7 @@ export function parseRefreshToken(text: string, ring: SecretRing): RefreshToken 
   if (bytes.length !== tokenBytes || bytes.toString("base64url") !== encoded) throw invalid();
   const keys = bytes[0] === tokenVersion ? ring.byId(bytes[1] as number) : undefined;
   if (keys === undefined) throw invalid();
-  if (!timingSafeEqual(hmac(keys.mac, bytes.subarray(0, macAt)).subarray(0, 16), bytes.subarray(macAt))) {
+  if (!timingSafeEqual(keys.mac.of(bytes.subarray(0, macAt)).subarray(0, 16), bytes.subarray(macAt))) {
     throw invalid();
   }
   return {

@@ -3,6 +3,8 @@
 
 import { hkdfSync } from "node:crypto";
 import { PawlError } from "./errors.ts";
+import type { Hmac } from "./hmac.ts";
+import { createHmac } from "./hmac.ts";
 
 /** The fewest random bytes a secret may have. */
 export const secretBytesMin = 32;
@@ -13,9 +15,9 @@ const secretsMax = 8;
 export interface SecretKeys {
   /** 1 to 255: names the secret inside refresh tokens and records. */
   readonly keyId: number;
-  readonly mac: Uint8Array;
-  readonly successor: Uint8Array;
-  readonly link: Uint8Array;
+  readonly mac: Hmac;
+  readonly successor: Hmac;
+  readonly link: Hmac;
   /** Seals signing keys at rest (AES-256-GCM). */
   readonly sealing: Uint8Array;
 }
@@ -34,9 +36,9 @@ function expand(secret: Uint8Array, purpose: string, length = 32): Uint8Array {
 export function deriveSecretKeys(keyId: number, secret: Uint8Array): SecretKeys {
   return {
     keyId,
-    mac: expand(secret, "refresh-token-mac"),
-    successor: expand(secret, "refresh-token-successor"),
-    link: expand(secret, "refresh-token-link"),
+    mac: createHmac(expand(secret, "refresh-token-mac")),
+    successor: createHmac(expand(secret, "refresh-token-successor")),
+    link: createHmac(expand(secret, "refresh-token-link")),
     sealing: expand(secret, "signing-key-sealing"),
   };
 }

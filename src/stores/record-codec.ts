@@ -168,7 +168,7 @@ function seal(sid: Buffer): Buffer {
 }
 
 /** Over everything after it and the id, so that a row that got under another id is noticed as well. */
-function checksum(data: Buffer, sid: Buffer): number {
+function checksum(data: Uint8Array, sid: Buffer): number {
   return crc32(data.subarray(headBytes), crc32(sid));
 }
 
@@ -184,7 +184,8 @@ function paddedLength(length: number): number {
 
 /** A position in packed bytes. Every read is checked against their end. */
 interface Reader {
-  readonly data: Buffer;
+  /** Not a Buffer: its `slice` copies. */
+  readonly data: Uint8Array;
   at: number;
 }
 
@@ -213,10 +214,10 @@ function takeDifference(reader: Reader, from: number, max: number): number {
 
 /** A copy, so that no record shares memory with a database buffer. */
 function takeBytes(reader: Reader, length: number): Uint8Array {
-  const bytes = reader.data.subarray(reader.at, reader.at + length);
+  const bytes = reader.data.slice(reader.at, reader.at + length);
   if (bytes.length !== length) damaged("it is cut short");
   reader.at += length;
-  return new Uint8Array(bytes);
+  return bytes;
 }
 
 function takeText(reader: Reader): string {
@@ -282,13 +283,14 @@ function takeHistory(reader: Reader, createdAt: number): HistoryEntry[] {
 /** Checks frame, checksum and format, and opens the content for reading. */
 function openPacked(packed: PackedRecord): { reader: Reader; sid: Buffer } {
   const { buffer, byteOffset, byteLength } = packed.data;
-  const data = Buffer.from(buffer, byteOffset, byteLength);
+  const data = new Uint8Array(buffer, byteOffset, byteLength);
   const sid = sidBytes(packed.sid) ?? damaged("its id is malformed");
   if (data.length <= headBytes || data.length > packedBytesMax) damaged("its length is wrong");
   if (data[0] !== recordFormat) {
     damaged(`its format is ${data[0]}, this version of Pawl reads format ${recordFormat}`);
   }
-  if (checksum(data, sid) !== data.readUInt32LE(checksumAt)) damaged("its checksum is wrong");
+  const stored = new DataView(buffer, byteOffset, byteLength).getUint32(checksumAt, true);
+  if (checksum(data, sid) !== stored) damaged("its checksum is wrong");
   return { reader: { data, at: headBytes }, sid };
 }
 
@@ -318,7 +320,9 @@ export function unpackRecord(packed: PackedRecord): SessionRecord {
   const amr = Array.from({ length: takeCount(reader, methodsMax) }, () => takeText(reader));
   const retiredAt = takeRetired(reader, lastSeenAt);
   const history = takeHistory(reader, createdAt);
-  if (reader.data.subarray(reader.at).some((byte) => byte !== 0)) damaged("something follows its end");
+  while (reader.at < reader.data.length) {
+    if (takeByte(reader) !== 0) damaged("something follows its end");
+  }
   return {
     sid: packed.sid,
     subject: packed.subject,

@@ -41,6 +41,9 @@ export interface DocumentRow {
 /** What replaces a session. */
 export type CommitParameters = [version: number, data: Uint8Array, sid: Uint8Array, expectedVersion: number];
 
+/** A new entry of the feed. */
+export type RevocationParameters = [sid: Uint8Array | null, sub: string | null, notBefore: number, exp: number];
+
 /** The statements of one connection. */
 export interface Statements {
   readonly read: Query<Omit<SessionRow, "sid">, [sid: Uint8Array]>;
@@ -52,7 +55,7 @@ export interface Statements {
   readonly listBySubject: Query<Omit<SessionRow, "sub">, [sub: string, limit: number]>;
   readonly listAll: Query<SessionRow, [after: Uint8Array, limit: number]>;
   readonly removeSession: Change<[sid: Uint8Array, version: number]>;
-  readonly revoke: Change<[sid: Uint8Array | null, sub: string | null, notBefore: number, exp: number]>;
+  readonly revoke: Change<RevocationParameters>;
   readonly feedEnd: Query<{ readonly seq: number }, []>;
   readonly revocationsAfter: Query<RevocationRow, [after: number, end: number, nowSeconds: number, limit: number]>;
   readonly removeRevocations: Change<[limit: number, nowSeconds: number]>;

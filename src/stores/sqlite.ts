@@ -24,7 +24,7 @@ import { isSubject, sidBytes, sidText } from "./record-bounds.ts";
 import { packRecord, unpackRecord } from "./record-codec.ts";
 import { claimFile, configure, loadSqlite, migrate, rollBack } from "./sqlite-schema.ts";
 import { readOrMakeSecret } from "./sqlite-secret.ts";
-import type { CommitParameters, Statements } from "./sqlite-statements.ts";
+import type { CommitParameters, RevocationParameters, Statements } from "./sqlite-statements.ts";
 import { prepareStatements } from "./sqlite-statements.ts";
 import { isPlainText } from "./text-codec.ts";
 
@@ -235,18 +235,19 @@ function commit(
   revocation: Revocation | undefined,
 ): Promise<boolean> {
   checkCommit(next, expectedVersion, revocation);
-  const data = packRecord(next);
-  const change = [next.version, data, sidBytes(next.sid) as Buffer, expectedVersion] as const;
+  // Everything is read from the arguments now: what the caller does with them later changes nothing.
+  const change = [next.version, packRecord(next), sidBytes(next.sid) as Buffer, expectedVersion] as const;
+  const isEnded = next.ended !== undefined;
+  const entry = revocation && revocationParameters(revocation);
   return writes.run(() => {
-    const isWritten =
-      next.ended === undefined ? writeLive(statements, change) : statements.commitEnded.run(...change).changes === 1;
-    if (!isWritten) return false;
-    if (revocation !== undefined) {
-      const sid = revocation.sid === undefined ? null : (sidBytes(revocation.sid) as Buffer);
-      statements.revoke.run(sid, revocation.sub ?? null, revocation.notBefore, revocation.exp);
-    }
-    return true;
+    const isWritten = isEnded ? statements.commitEnded.run(...change).changes === 1 : writeLive(statements, change);
+    if (isWritten && entry !== undefined) statements.revoke.run(...entry);
+    return isWritten;
   });
+}
+
+function revocationParameters({ sid, sub, notBefore, exp }: Revocation): RevocationParameters {
+  return [sid === undefined ? null : (sidBytes(sid) as Buffer), sub ?? null, notBefore, exp];
 }
 
 /** Replaces the row of a live session. Only a record from before an ending, put back, takes the second statement. */

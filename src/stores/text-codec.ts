@@ -122,8 +122,29 @@ export function isPlainText(text: string): boolean {
   return !text.includes("\0") && !loneSurrogate.test(text);
 }
 
+/** The packed form of texts met lately: most records repeat the same user agents, methods and history. */
+const recent = new Map<string, Uint8Array>();
+const recentTextsMax = 512;
+
 /** Writes the text at `at` and returns the offset after it. The caller guarantees {@link textBytesMax} free bytes. */
 export function packText(into: Buffer, at: number, text: string): number {
+  if (text === "") {
+    into[at] = inPieces;
+    return at + 1;
+  }
+  const known = recent.get(text);
+  if (known !== undefined) {
+    into.set(known, at);
+    return at + known.length;
+  }
+  const end = packNewText(into, at, text);
+  // Simpler than forgetting the oldest, and as good: what is common is back at once.
+  if (recent.size >= recentTextsMax) recent.clear();
+  recent.set(text, new Uint8Array(into.subarray(at, end)));
+  return end;
+}
+
+function packNewText(into: Buffer, at: number, text: string): number {
   const address = parseAddress(text);
   if (address !== undefined) {
     into[at] = (4 << 2) | asAddress;
@@ -178,7 +199,7 @@ function parseAddress(text: string): number[] | undefined {
 }
 
 /** Reads the text whose head (length and mode) is `head` and whose bytes start at `at`; `undefined` if malformed. */
-export function unpackText(from: Buffer, at: number, head: number): { text: string; end: number } | undefined {
+export function unpackText(from: Uint8Array, at: number, head: number): { text: string; end: number } | undefined {
   const end = at + (head >> 2);
   if (end > from.length) return undefined;
   const mode = head & 3;
@@ -187,10 +208,11 @@ export function unpackText(from: Buffer, at: number, head: number): { text: stri
     return text === undefined ? undefined : { text, end };
   }
   if (mode === asAddress) return end - at === 4 ? { text: from.subarray(at, end).join("."), end } : undefined;
-  return { text: from.toString(mode === inUtf8 ? "utf8" : "utf16le", at, end), end };
+  const bytes = Buffer.from(from.buffer, from.byteOffset + at, end - at);
+  return { text: bytes.toString(mode === inUtf8 ? "utf8" : "utf16le"), end };
 }
 
-function unpackPieces(from: Buffer, start: number, end: number): string | undefined {
+function unpackPieces(from: Uint8Array, start: number, end: number): string | undefined {
   let text = "";
   for (let at = start; at < end; at += 1) {
     const code = from[at] as number;

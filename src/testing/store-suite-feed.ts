@@ -110,6 +110,22 @@ export function feedPromises({ open, reopen, withTwo }: Subjects): void {
     if (beyond !== cursor) assert.deepEqual(page, { cursor, revocations: [only] });
   });
 
+  it("keeps entries of its own, which nobody can change", async (t) => {
+    const store = await open(t);
+    const samples = createSamples();
+    const record = samples.record();
+    const entry = { sid: record.sid, notBefore: 1, exp: farFuture };
+    await store.insert(record);
+    const committed = store.commit(samples.ended(record), 1, entry);
+    entry.exp = 2;
+    await committed;
+    entry.notBefore = 3;
+    const { revocations } = await store.revocationsAfter(undefined, 0, 10);
+    assert.deepEqual(revocations, [{ sid: record.sid, notBefore: 1, exp: farFuture }]);
+    Reflect.set(revocations[0] as object, "exp", 4);
+    assert.equal((await store.revocationsAfter(undefined, 0, 10)).revocations[0]?.exp, farFuture);
+  });
+
   it("refuses entries that name nothing or both, or are out of bounds", async (t) => {
     const store = await open(t);
     const samples = createSamples();

@@ -373,6 +373,15 @@ describe("row 5: superseded", () => {
     assert.equal(outcome(scene, at(tokens, 4), keyB), "reuse");
   });
 
+  test("times that cannot matter any more are not kept", () => {
+    const scene = newScene();
+    advance(scene, scene.first, 5, softZone / 2);
+    assert.deepEqual(
+      scene.record.retiredAt.map((instant) => scene.now - instant),
+      [0, softZone / 2],
+    );
+  });
+
   test("a clock that was set back yields no verdict", () => {
     const scene = newScene();
     const tokens = advance(scene, scene.first, 1, 1000);

@@ -288,7 +288,9 @@ it("loads SQLite without a warning of its own, and lets other warnings pass", ()
   const modulePath = fileURLToPath(new URL("../../src/stores/sqlite-schema.ts", import.meta.url));
   const script = `const { loadSqlite } = await import(${JSON.stringify(modulePath)});
     loadSqlite(); process.emitWarning("another one", "ExperimentalWarning");`;
-  const { stderr } = spawnSync(process.execPath, ["--input-type=module", "-e", script], { encoding: "utf8" });
+  const { stderr } = spawnSync(process.execPath, [...process.execArgv, "--input-type=module", "-e", script], {
+    encoding: "utf8",
+  });
   assert.match(stderr, /another one/);
   assert.doesNotMatch(stderr, /SQLite/);
 });

@@ -152,7 +152,7 @@ export interface PasswordHashes {
 }
 
 /** Creates the hashing with the current parameters; `derive` is for tests. */
-export function createPasswordHashes(entropy: Entropy, derive?: Derive): PasswordHashes {
+export function createPasswordHashes(entropy: Pick<Entropy, "bytes">, derive?: Derive): PasswordHashes {
   let loading: Promise<Derive> | undefined = derive && Promise.resolve(derive);
   const load = (): Promise<Derive> => {
     loading ??= importNative().then((native) => chooseDerive(native, deriveBuiltin()));

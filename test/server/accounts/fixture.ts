@@ -68,3 +68,18 @@ export function createGate(parties: number): () => Promise<void> {
     await opened;
   };
 }
+
+/** A store whose first write is overtaken: `first` runs to its end before it. */
+export function overtakeWrites(inner: Store, first: () => Promise<unknown>): Store {
+  let overtaken = false;
+  return {
+    ...inner,
+    writeDocuments: async (changes) => {
+      if (!overtaken) {
+        overtaken = true;
+        await first();
+      }
+      return inner.writeDocuments(changes);
+    },
+  };
+}

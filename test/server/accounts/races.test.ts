@@ -8,7 +8,15 @@ import { createAccounts } from "../../../src/server/accounts/accounts.ts";
 import { changeAttemptsMax } from "../../../src/server/accounts/directory.ts";
 import { createPasswordHashes, currentParameters, deriveBuiltin } from "../../../src/server/accounts/password-hash.ts";
 import { memoryStore } from "../../../src/stores/memory.ts";
-import { createFixture, createGate, goodPassword, otherPassword, refusal, stillPlatform } from "./fixture.ts";
+import {
+  createFixture,
+  createGate,
+  goodPassword,
+  otherPassword,
+  overtakeWrites,
+  refusal,
+  stillPlatform,
+} from "./fixture.ts";
 
 const email = "ada@example.com";
 
@@ -61,6 +69,16 @@ test("a disabling that meets a password change is never lost", async () => {
   await Promise.allSettled([one.changePassword(change), other.disable(email)]);
   const seen = await createAccounts({ store, platform }).findByEmail(email);
   assert.equal(seen?.disabled, true);
+});
+
+test("a disabling in the middle of a password change refuses the change", async () => {
+  const { store, platform, accounts } = await createFixture();
+  const { id } = await accounts.add(email, goodPassword);
+  const overtaken = createAccounts({ platform, store: overtakeWrites(store, () => accounts.disable(email)) });
+  const change = { subject: id, currentPassword: goodPassword, newPassword: otherPassword };
+  await refusal(overtaken.changePassword(change), "invalid_credentials");
+  await accounts.enable(email);
+  await accounts.verify({ email, password: goodPassword });
 });
 
 test("two registrations of one address that meet at the write make one account", async () => {

@@ -6,7 +6,7 @@ import { createAccounts } from "../../../src/server/accounts/accounts.ts";
 import { resetPassword } from "../../../src/server/accounts/ending.ts";
 import { resetsPurgeMax, resetTtlSeconds } from "../../../src/server/accounts/resets.ts";
 import type { PasswordReset } from "../../../src/server/accounts/types.ts";
-import { createFixture, createGate, goodPassword, otherPassword, refusal } from "./fixture.ts";
+import { createFixture, createGate, goodPassword, otherPassword, overtakeWrites, refusal } from "./fixture.ts";
 
 const email = "ada@example.com";
 
@@ -59,6 +59,7 @@ test("is void after a change of the password, for a disabled user, and for unkno
   const { token } = await accounts.createReset(email);
   await accounts.changePassword({ subject: user.id, currentPassword: goodPassword, newPassword: otherPassword });
   await refusal(accounts.redeemReset(token, "nine crows over a field"), "invalid_credentials");
+  await refusal(accounts.redeemReset(token, "short"), "invalid_credentials");
   const next = await accounts.createReset(email);
   await accounts.disable(email);
   await refusal(accounts.redeemReset(next.token, "nine crows over a field"), "invalid_credentials");
@@ -93,6 +94,16 @@ test("of two who redeem one token at the same moment one wins", async () => {
   await accounts.verify({ email, password: passwords[won] ?? "" });
 });
 
+test("a password change in the middle of a redemption wins", async () => {
+  const { store, platform, accounts } = await createFixture();
+  const { id } = await accounts.add(email, goodPassword);
+  const { token } = await accounts.createReset(email);
+  const change = { subject: id, currentPassword: goodPassword, newPassword: otherPassword };
+  const overtaken = createAccounts({ platform, store: overtakeWrites(store, () => accounts.changePassword(change)) });
+  await refusal(overtaken.redeemReset(token, "nine crows over a field"), "invalid_credentials");
+  await accounts.verify({ email, password: otherPassword });
+});
+
 test("a reset lets in an owner whom guessing had slowed down", async () => {
   const { accounts } = await createFixture();
   await accounts.add(email, goodPassword);
@@ -124,6 +135,7 @@ test("lapsed resets are swept up in bounded steps, live ones stay", async () => 
   for (let at = 0; at < resetsPurgeMax + 20; at++) await accounts.createReset(email);
   platform.pass(resetTtlSeconds);
   const live = await accounts.createReset(email);
+  assert.ok((await store.listDocuments("resets/", undefined, 1000)).length < resetsPurgeMax, "creating sweeps too");
   const removed = [await accounts.purgeResets(), await accounts.purgeResets()];
   assert.ok(removed.every((count) => count <= resetsPurgeMax));
   await accounts.purgeResets();
