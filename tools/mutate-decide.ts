@@ -45,8 +45,8 @@ const mutations: readonly Mutation[] = [
   { name: "row 2: siblings do not die", from: "    currentHash: hash,", to: "    currentHash: record.currentHash," },
   {
     name: "row 2: the old token is not retired",
-    from: "retiredAt: [...retired, ...record.retiredAt]",
-    to: "retiredAt: [...record.retiredAt]",
+    from: "stillRecent([...retired, ...record.retiredAt]",
+    to: "stillRecent([...record.retiredAt]",
   },
   { name: "row 2: hand-outs survive the confirm", from: "    handOut: undefined,\n    retiredAt", to: "    retiredAt" },
   {
@@ -136,6 +136,12 @@ const mutations: readonly Mutation[] = [
     from: "if (stepsBack === 0) return false;",
     to: "if (stepsBack === 0) return true;",
   },
+  {
+    name: "row 5: recent times dropped with the old",
+    from: "return retiredAt.slice(0, last + 1);",
+    to: "return retiredAt.slice(0, 1);",
+  },
+  { name: "row 5: old times kept", from: "return retiredAt.slice(0, last + 1);", to: "return retiredAt;" },
   { name: "row 6: second link not checked", from: "ahead === 2 && isDescendant(facts, 1)", to: "ahead === 2" },
   { name: "row 6: dropped", from: "ahead === 2 && isDescendant(facts, 1)", to: "false" },
   { name: "row 6: only one generation retired", from: "Array.from({ length: steps }", to: "Array.from({ length: 1 }" },

@@ -13,11 +13,11 @@ import type { Entry, InFlight } from "./node-in-flight.ts";
 import { createInFlight } from "./node-in-flight.ts";
 import { NodeIncoming } from "./node-incoming.ts";
 
+import { listen } from "./node-listen.ts";
+
 // Not imported: an ES import of node:http reads every export, and some of those load a whole WebSocket and fetch stack
 // (14 MB and a fifth of the start, measured by bench/startup.ts).
 const { createServer } = process.getBuiltinModule("node:http");
-
-import { listen } from "./node-listen.ts";
 
 /** Bytes of a request's line and headers; more is 431. */
 export const headerBytesMax = 16_384;
