@@ -8,6 +8,8 @@ export type Holder = "owner" | "copy";
 /** A refresh token the lab has seen. */
 export interface LabToken {
   readonly text: string;
+  /** What makes it this token: a retry in a later burst gets the same secret with a later expiry (CONTRACT section 3). */
+  readonly secret: string;
   readonly generation: number;
   readonly holder: Holder;
 }
@@ -32,13 +34,17 @@ export const tokensMax = 12;
 const prefix = "pawl_rt_";
 const tokenBytes = 107;
 const generationAt = 18;
+const secretAt = 27;
+const secretBytes = 32;
 
-/** The generation inside a refresh token: bytes 18 to 21 (CONTRACT section 3). A demonstration: clients need not know. */
-export function generationOf(token: string): number {
-  const base64 = token.slice(prefix.length).replaceAll("-", "+").replaceAll("_", "/");
+/** Takes a refresh token apart (CONTRACT section 3). A demonstration: clients need not know what is inside. */
+export function readToken(text: string, holder: Holder): LabToken {
+  const base64 = text.slice(prefix.length).replaceAll("-", "+").replaceAll("_", "/");
   const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
-  if (!token.startsWith(prefix) || bytes.length !== tokenBytes) throw new RangeError("not a refresh token");
-  return new DataView(bytes.buffer).getUint32(generationAt);
+  if (!text.startsWith(prefix) || bytes.length !== tokenBytes) throw new RangeError("not a refresh token");
+  const generation = new DataView(bytes.buffer).getUint32(generationAt);
+  const secret = bytes.slice(secretAt, secretAt + secretBytes).join();
+  return { text, secret, generation, holder };
 }
 
 interface Burst {
@@ -61,7 +67,7 @@ export class LabModel {
 
   constructor(token: string, softZoneMilliseconds: number) {
     this.softZoneMilliseconds = softZoneMilliseconds;
-    this.#current = { text: token, generation: generationOf(token), holder: "owner" };
+    this.#current = readToken(token, "owner");
     this.#held = this.#current;
     this.#tokens = [this.#current];
   }
@@ -98,12 +104,14 @@ export class LabModel {
   /** The server answered a refresh with `presented` by the token `received`. Says what that was. */
   handedOut(presented: string, received: string, holder: Holder, now: number): "rotated" | "identical" | "sibling" {
     this.#arrived(presented, now);
-    const known = this.#tokens.find((token) => token.text === received);
-    if (known?.text !== this.#current.text) this.#count(now);
-    if (known !== undefined) return "identical";
-    const generation = generationOf(received);
-    const isSibling = this.#tokens.some((token) => token.generation === generation);
-    const token: LabToken = { text: received, generation, holder };
+    const token = readToken(received, holder);
+    if (token.secret !== this.#current.secret) this.#count(now);
+    const known = this.#tokens.find((each) => each.secret === token.secret);
+    if (known !== undefined) {
+      this.#renew({ ...known, text: received });
+      return "identical";
+    }
+    const isSibling = this.#tokens.some((each) => each.generation === token.generation);
     this.#tokens = [...this.#tokens, token].slice(-tokensMax);
     if (holder === "owner") {
       this.#previous = this.#held;
@@ -125,12 +133,21 @@ export class LabModel {
 
   /** A successor came back: it is current now, and its predecessor retired (rows 2 and 6). */
   #arrived(text: string, now: number): boolean {
-    const token = this.#tokens.find((each) => each.text === text);
+    const { secret } = readToken(text, "owner");
+    const token = this.#tokens.find((each) => each.secret === secret);
     if (token === undefined || token.generation <= this.#current.generation) return false;
-    this.#retiredAt.set(this.#current.text, now);
+    this.#retiredAt.set(this.#current.secret, now);
     this.#current = token;
     this.#burst = undefined;
     return true;
+  }
+
+  #renew(token: LabToken): void {
+    const renewed = (each: LabToken): LabToken => (each.secret === token.secret ? token : each);
+    this.#tokens = this.#tokens.map(renewed);
+    this.#current = renewed(this.#current);
+    this.#held = renewed(this.#held);
+    this.#previous = this.#previous && renewed(this.#previous);
   }
 
   #count(now: number): void {
@@ -149,9 +166,9 @@ export class LabModel {
 
   #judge(token: LabToken, now: number): Omit<LabRow, keyof LabToken> {
     if (this.#isOver) return { standing: "over", prediction: "over", changesInMilliseconds: undefined };
-    if (token.text === this.#current.text) return { standing: "current", ...this.#judgeCurrent(now) };
+    if (token.secret === this.#current.secret) return { standing: "current", ...this.#judgeCurrent(now) };
     if (token.generation > this.#current.generation) return { standing: "handed-out", ...this.#judgeHandedOut(now) };
-    const retiredAt = this.#retiredAt.get(token.text);
+    const retiredAt = this.#retiredAt.get(token.secret);
     if (retiredAt === undefined) return { standing: "dead", prediction: "reused", changesInMilliseconds: undefined };
     const left = retiredAt + this.softZoneMilliseconds - now;
     return left > 0

@@ -135,7 +135,7 @@ function createView(): View {
   const show = (lab: LabSession): void => {
     const now = performance.now();
     const rows = lab.model.rows(now);
-    const previous = rows.find((row) => row.text === lab.model.previous?.text);
+    const previous = rows.find((row) => row.secret === lab.model.previous?.secret);
     const { isOver } = lab.model;
     showLevers(levers, lab, previous !== undefined);
     setText(byId("lab-forecast", HTMLElement), forecastOf(previous));

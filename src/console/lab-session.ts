@@ -2,7 +2,7 @@
 // `body`), so that the visitor can turn it by hand. The tokens live in this object and nowhere else.
 // Sends requests and says what the answers mean; shows nothing.
 
-import { LabModel } from "./lab-model.ts";
+import { LabModel, readToken } from "./lab-model.ts";
 
 /** What an answer was. */
 export type Outcome =
@@ -99,7 +99,7 @@ export class LabSession {
   /** Sends the last refresh once more, with the same token and the same Idempotency-Key, as after a lost answer. */
   async retry(): Promise<Exchange> {
     if (this.#last === undefined) return this.refresh();
-    const generation = this.#generationOf(this.#last.token);
+    const generation = generationOf(this.#last.token);
     return this.#present(this.#last, "owner", `Retry with generation ${generation}, same key`);
   }
 
@@ -115,7 +115,7 @@ export class LabSession {
 
   /** Presents a copy of an old token, as somebody who found it would: under an attempt of its own. */
   replay(text: string): Promise<Exchange> {
-    const generation = this.#generationOf(text);
+    const generation = generationOf(text);
     return this.#present({ token: text, attempt: drawAttempt() }, "copy", `Replay generation ${generation}`);
   }
 
@@ -145,14 +145,14 @@ export class LabSession {
     this.#lastSentAt = performance.now();
     const headers = { "Idempotency-Key": sent.attempt };
     const reply = await post(`${this.origin}/auth/refresh`, { refresh_token: sent.token }, { headers });
-    const presented = this.#generationOf(sent.token);
+    const presented = generationOf(sent.token);
     if (reply?.status !== 200) return this.#refusal(request, presented, reply);
     if (holder === "owner") this.#accessToken = String(reply.body.access_token);
     const received = reply.body.refresh_token;
     const answered = { at: new Date(), request, status: "200" };
     if (typeof received !== "string") return { ...answered, outcome: "settled", generation: presented };
     const outcome = this.model.handedOut(sent.token, received, holder, performance.now());
-    return { ...answered, outcome, generation: this.#generationOf(received) };
+    return { ...answered, outcome, generation: generationOf(received) };
   }
 
   #refusal(request: string, generation: number, reply: Reply | undefined): Exchange {
@@ -170,10 +170,10 @@ export class LabSession {
             : "failed";
     return { at: new Date(), request, status: `${reply.status} ${String(code ?? "")}`.trim(), outcome, generation };
   }
+}
 
-  #generationOf(text: string): number {
-    return this.model.rows(0).find((row) => row.text === text)?.generation ?? this.model.held.generation;
-  }
+function generationOf(token: string): number {
+  return readToken(token, "owner").generation;
 }
 
 function drawAttempt(): string {

@@ -1,4 +1,5 @@
 // What the parts of the engine share: the ports, the policy, the keys, and how events reach subscribers.
+// Owns no rule and no state of its own; create-sessions.ts builds it once.
 
 import { PawlError } from "../core/errors.ts";
 import type { SessionEvent } from "../core/events.ts";

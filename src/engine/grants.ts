@@ -1,4 +1,5 @@
 // What a client is given: the access token for a session, with the numbers around it.
+// Owns the claims; signs with the key ring's active key and never reaches beyond the session's end.
 
 import { issueAccessToken } from "../core/access-token.ts";
 import type { SessionRecord } from "../core/record.ts";

@@ -1,4 +1,5 @@
 // Where sessions begin, and where a person proves again who they are: issue and reauthenticate.
+// Owns the checks of what a host passes in; who the person is was checked by the caller.
 
 import { remember } from "../core/decide.ts";
 import { PawlError } from "../core/errors.ts";

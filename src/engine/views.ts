@@ -1,4 +1,5 @@
-// What others see of a session record: the public view (coarsened times), the state, the story. Pure.
+// What others see of a session record: the public view (coarsened times), the state, the story.
+// Pure; shows no hash and nothing that tells a thief when the owner was last here.
 
 import { idleExpiresAt, isPastEnd } from "../core/decide.ts";
 import type { SessionRecord } from "../core/record.ts";

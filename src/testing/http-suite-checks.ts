@@ -180,6 +180,7 @@ function bodyTests(subject: SuiteSubject): void {
       new Uint8Array([0x7b, 0x7d, 0xff]),
     ];
     bodies.push(
+      new Uint8Array(Buffer.from('{"sid":"\xff"}', "latin1")),
       new Uint8Array(Buffer.from("{}", "utf16le")),
       '{"refresh_token":1}',
       '{"refresh_token":null}',

@@ -94,6 +94,7 @@ export function cookieTests(subject: SuiteSubject): void {
       }
       assert.equal((await send("/auth/confirm", [...planted, token])).status, 204);
       assertProblem(await send("/auth/refresh", ["junk", dead.refreshToken]), "session_revoked");
+      assertProblem(await send("/auth/refresh", [forged, dead.refreshToken]), "session_revoked");
       assertProblem(await send("/auth/refresh", ["junk", "more junk"]), "refresh_token_invalid");
       await send("/auth/logout", [...planted, token]);
       assertProblem(await scene.get("/auth/session", mine.accessToken), "invalid_token");

@@ -102,6 +102,16 @@ export function passwordTests(subject: SuiteSubject): void {
       assert.equal(sessions.length, 1, "only the first sign-in lives");
     });
 
+    test("the address limit of refresh counts every token, junk included", async (t) => {
+      const rateLimits = createRateLimits(nodePlatform, { refresh_address: { burst: 2, perMinute: 1 } });
+      const scene = await Scene.start(t, subject, { handler: { rateLimits } });
+      const { refreshToken, accessToken } = await scene.signIn("body");
+      assert.equal((await scene.post("/auth/refresh", { refresh_token: refreshToken })).status, 200);
+      assertProblem(await scene.post("/auth/refresh", { refresh_token: "junk" }), "refresh_token_invalid");
+      assertProblem(await scene.post("/auth/refresh", { refresh_token: refreshToken }), "rate_limited");
+      assert.equal((await scene.get("/auth/session", accessToken)).status, 200);
+    });
+
     test("limits answer 429 and end nothing", async (t) => {
       const rateLimits = createRateLimits(nodePlatform, {
         register_address: { burst: 1, perMinute: 1 },

@@ -72,8 +72,10 @@ function sessionPromises({ open }: Subjects): void {
     await store.commit(second, 1);
     const revocation = { sid: first.sid, notBefore: 1, exp: 2_000_000_000 };
     for (const stale of [1, 3, 7]) {
-      const next = { ...samples.ended(second), version: stale + 1 };
-      assert.equal(await store.commit(next, stale, revocation), false, `expected version ${stale}`);
+      for (const next of [samples.ended(second), samples.refreshed(second)]) {
+        const committed = store.commit({ ...next, version: stale + 1 }, stale, revocation);
+        assert.equal(await committed, false, `expected version ${stale}`);
+      }
     }
     assert.deepEqual(await store.read(first.sid), second);
     assert.deepEqual((await store.revocationsAfter(undefined, 0, 10)).revocations, []);
@@ -156,6 +158,8 @@ function sessionPromises({ open }: Subjects): void {
     assert.deepEqual(await store.listBySubject("ana", 2), newestFirst.slice(0, 2));
     assert.deepEqual(await store.listBySubject("nobody", 10), []);
     assert.deepEqual(await store.listBySubject("ana\0", 10), []);
+    await store.insert(samples.record({ subject: "\ufffd" }));
+    assert.deepEqual(await store.listBySubject("\ud800", 10), [], "a subject is never mended into another");
   });
 
   it("takes a session off its subject's list in the step that ends it", async (t) => {

@@ -139,6 +139,16 @@ test("what is no HTTP is a bare 400", async (t) => {
   alive.end();
 });
 
+test("a client that got a bare error and does not hang up is hung up on", async (t) => {
+  const server = await run(t);
+  const client = await Raw.open(server.port, "127.0.0.1", true);
+  client.send("hello\r\n\r\n");
+  await client.until((raw) => raw.text !== "");
+  assertBare(client.text, "400");
+  const writing = setInterval(() => client.send("more"), 50);
+  await client.untilClosed().finally(() => clearInterval(writing));
+});
+
 test("slow headers and slow bodies are 408, an unanswered request loses its connection; all within grace", async (t) => {
   const graceMilliseconds = 1000;
   const server = await run(t, graceMilliseconds / 1000);

@@ -26,8 +26,9 @@ export class Raw {
     });
   }
 
-  static async open(port: number, host = "127.0.0.1"): Promise<Raw> {
-    const socket = connect({ port, host });
+  /** With `allowHalfOpen` the other side's end does not close this one. */
+  static async open(port: number, host = "127.0.0.1", allowHalfOpen = false): Promise<Raw> {
+    const socket = connect({ port, host, allowHalfOpen });
     await new Promise<void>((resolve, reject) => {
       socket.once("connect", () => resolve());
       socket.once("error", reject);

@@ -95,6 +95,18 @@ it("undoes and refuses everything of a transaction that fails, and nothing else"
   assert.deepEqual(values(), [1, 4]);
 });
 
+it("refuses everything when the commit itself fails", async () => {
+  const { database, insert, values, writes } = createScene();
+  database.exec(`PRAGMA foreign_keys = ON;
+    CREATE TABLE orphans (parent INTEGER REFERENCES numbers (value) DEFERRABLE INITIALLY DEFERRED)`);
+  const orphan = writes.run(() => database.exec("INSERT INTO orphans VALUES (99)"));
+  const results = await Promise.allSettled([insert(1), orphan, insert(2)]);
+  assert.ok(results.every((result) => result.status === "rejected" && result.reason.code === "store_unavailable"));
+  assert.deepEqual(values(), []);
+  await insert(3);
+  assert.deepEqual(values(), [3]);
+});
+
 it("refuses everything when the disk is full, and writes again when it is not", async () => {
   const { database, writes, values } = createScene();
   const grow = (from: number): Promise<unknown>[] =>

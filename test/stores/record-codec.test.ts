@@ -160,6 +160,22 @@ it("refuses the bytes of another row and names an unknown format", () => {
   assert.throws(() => unpackRecord({ ...packed, data }), /format is 2, this version of Pawl reads format 1/);
 });
 
+it("refuses what packing never makes, even when the checksum is right", () => {
+  const mend = (packed: PackedRecord, data: Buffer): PackedRecord => {
+    data.writeUInt32LE(checksumOf(data, packed.sid), 1);
+    return { ...packed, data };
+  };
+  const padded = pack(createSamples().record());
+  const trailing = Buffer.from(padded.data);
+  trailing[trailing.length - 1] = 1;
+  assert.throws(() => unpackRecord(mend(padded, trailing)), /something follows its end/);
+  // A text of sixty pieces, each many characters long.
+  const ones = pack(createSamples().record({ userAgent: "1".repeat(60) }));
+  const data = Buffer.from(ones.data);
+  data.fill(0x8d, data.indexOf("1".repeat(60)), data.indexOf("1".repeat(60)) + 60);
+  assert.throws(() => unpackRecord(mend(ones, data)), /a text is too long/);
+});
+
 it("never fails in another way, even when the checksum is right", () => {
   const packed = pack(createSamples().full());
   const mend = (data: Buffer): PackedRecord => {
