@@ -90,7 +90,9 @@ export function prepareSessionPanel(client: Client, complain: (text: string) => 
     button.disabled = true;
     client
       .refresh()
-      .then(() => complain(""))
+      .then((isSignedIn) => {
+        if (isSignedIn) complain("");
+      })
       .catch((error: unknown) => complain(complaintOf(error).text))
       .finally(() => {
         button.disabled = false;

@@ -2,21 +2,24 @@
 // only, own members only (a `__proto__` member stays an ordinary, ignored member). Unknown members are ignored; of a
 // repeated member the last counts, as JSON.parse has it.
 
+import { isUtf8 } from "node:buffer";
 import { PawlError } from "../core/errors.ts";
 import type { Transport } from "../core/record.ts";
 
 /** A parsed body. */
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 /** The body of a request that has none. */
 export const emptyBody: JsonObject = Object.freeze(Object.create(null) as JsonObject);
 
 /** The object in `bytes`, or `undefined` when they are no JSON object in UTF-8. No bytes = no members. */
 export function parseJsonObject(bytes: Uint8Array): JsonObject | undefined {
   if (bytes.length === 0) return emptyBody;
+  // Checked first: the decoder would put replacement characters where bytes are wrong. A byte order mark stays, and
+  // JSON.parse refuses it.
+  if (!isUtf8(bytes)) return undefined;
   try {
-    const value: unknown = JSON.parse(decoder.decode(bytes));
+    const value: unknown = JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString("utf8"));
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : undefined;
   } catch {
     // The message of JSON.parse quotes the body, which may hold a password: it is dropped here.

@@ -10,6 +10,9 @@ import { createHandler } from "../../src/http/handler.ts";
 import type { LogEntry } from "../../src/http/log.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 
+/** More than the buffers of two sockets hold. */
+export const bigBytes: number = 32 * 1024 * 1024;
+
 export interface Running {
   readonly serving: Serving;
   readonly port: number;
@@ -34,6 +37,7 @@ export async function run(t: TestContext, graceSeconds = 30, options: ServeOptio
       log: (entry) => log.push(entry),
       extraRoutes: async ({ path }) => {
         if (path === "/fast") return { status: 200, headers: [], body: "fast" };
+        if (path === "/big") return { status: 200, headers: [], body: new Uint8Array(bigBytes) };
         if (path !== "/slow") return undefined;
         arrived.resolve();
         await gate.promise;

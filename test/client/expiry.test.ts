@@ -1,35 +1,71 @@
-// The client and the life of access tokens: renewed ahead of time in the background, never sent when used up, and
-// independent of the wall clock.
+// The client and the life of access tokens: renewed ahead of time in the background, never handed out when used up,
+// and independent of the wall clock. The monotonic clock is moved; nobody waits.
 
 import assert from "node:assert/strict";
-import { it } from "node:test";
+import { it, type TestContext } from "node:test";
 import { createScene, until } from "./scene.ts";
 
-const scene = await createScene("--grace", "2s", "--access-ttl", "2s");
+const scene = await createScene("--access-ttl", "1000s");
 const { network } = scene;
 
-const rest = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
+/** Lets the monotonic clock run ahead. */
+function leap(test: TestContext): (seconds: number) => void {
+  const now = performance.now.bind(performance);
+  let ahead = 0;
+  test.mock.method(performance, "now", () => now() + ahead);
+  return (seconds) => {
+    ahead += seconds * 1000;
+  };
+}
 
-it("renews a token that is used up before it hands one out", async () => {
+it("keeps a token while it is young", async (test) => {
+  const ahead = leap(test);
   const { client } = await scene.signedIn();
   const first = await client.getAccessToken();
+  ahead(790);
   assert.equal(await client.getAccessToken(), first);
   assert.equal(network.to("/auth/refresh").length, 0);
-  await rest(1_900);
+});
+
+it("renews it in its last tenth without making the caller wait", async (test) => {
+  const ahead = leap(test);
+  const { client } = await scene.signedIn();
+  const first = await client.getAccessToken();
+  ahead(905);
+  assert.equal(await client.getAccessToken(), first);
+  await until(() => network.to("/auth/confirm").length === 1);
   assert.notEqual(await client.getAccessToken(), first);
   assert.equal(network.to("/auth/refresh").length, 1);
 });
 
-it("renews ahead of time without making the caller wait, and hides a fault while the token is good", async (test) => {
-  // The draw that puts the renewal earliest: at 80 % of the token's life.
-  test.mock.method(Math, "random", () => 1);
+it("spreads the renewals over the tenth before that", async (test) => {
+  const ahead = leap(test);
+  test.mock.method(Math, "random", () => 0.999);
   const { client } = await scene.signedIn();
-  network.fault = (passed) => (passed.path === "/auth/refresh" ? "lose the answer" : undefined);
+  ahead(805);
+  await client.getAccessToken();
+  await until(() => network.to("/auth/refresh").length === 1);
+});
+
+it("hides a fault while the token is good", async (test) => {
+  const ahead = leap(test);
+  const { client } = await scene.signedIn();
   const first = await client.getAccessToken();
-  await rest(1_650);
+  network.fault = ({ path }) => (path === "/auth/refresh" ? "lose the answer" : undefined);
+  ahead(905);
   assert.equal(await client.getAccessToken(), first);
-  await until(() => network.to("/auth/refresh").length > 0);
+  await until(() => network.to("/auth/refresh").length === 2);
+  assert.equal(await client.getAccessToken(), first);
   assert.equal(client.getSnapshot().status, "signed-in");
+});
+
+it("does not hand out a token that would expire on the way", async (test) => {
+  const ahead = leap(test);
+  const { client } = await scene.signedIn();
+  const first = await client.getAccessToken();
+  ahead(996);
+  assert.notEqual(await client.getAccessToken(), first);
+  assert.equal(network.to("/auth/refresh").length, 1);
 });
 
 it("does not look at the wall clock", async (test) => {

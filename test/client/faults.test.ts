@@ -5,10 +5,10 @@ import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import { createScene, gate, newEmail, password, refuses, until } from "./scene.ts";
 
-const scene = await createScene("--grace", "1s");
+const scene = await createScene("--grace", "2s");
 const { network } = scene;
 
-const softZoneMilliseconds = 2_000;
+const softZoneMilliseconds = 4_000;
 const rest = (milliseconds: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
 /** The fault for requests to one path, the first `times` of them. */
@@ -298,6 +298,17 @@ describe("sign-out against refresh", { concurrency: false }, () => {
     await refuses(client.signOut(), "network_error");
     network.fault = () => undefined;
     await client.signIn({ email, password });
+    assert.equal(await browser.open().refresh(), true);
+  });
+
+  it("does not make up for it on a session that something else than this client began", async () => {
+    const { browser, client, email } = await scene.signedIn();
+    network.fault = faultAt("/auth/logout", "lose the request" as const);
+    await refuses(client.signOut(), "network_error");
+    network.fault = () => undefined;
+    const headers = { "content-type": "application/json" };
+    const body = JSON.stringify({ email, password });
+    await browser.jar.fetch(new Request(`${network.origin}/auth/login`, { method: "POST", headers, body }));
     assert.equal(await browser.open().refresh(), true);
   });
 

@@ -52,7 +52,7 @@ const outcomes: Readonly<Record<Prediction, Outcome>> = {
 };
 
 const walks = 24;
-const stepsPerWalk = 18;
+const stepsPerWalk = 14;
 
 async function walk(first: LabSession, seed: number, steps: number, seen: Set<Outcome>): Promise<void> {
   const draw = numbers(seed);

@@ -23,7 +23,7 @@ export interface EmailAddress {
 export function readEmail(text: string): EmailAddress | undefined {
   if (typeof text !== "string" || text.length > 4 * emailCharactersMax) return undefined;
   const shown = text.trim().normalize("NFC");
-  // Lower-casing can take a text out of NFC (U+0130), so it is normalised once more.
+  // Lower-casing can take a text out of NFC (H with U+0331), so it is normalised once more.
   const compared = shown.toLowerCase().normalize("NFC");
   if (shown.length > emailCharactersMax || compared.length > emailCharactersMax || !shape.test(shown)) return undefined;
   return { shown, compared };

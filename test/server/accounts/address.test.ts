@@ -22,6 +22,7 @@ test("an IPv6 /64 counts as one, in every spelling", () => {
   assert.notEqual(addressKey("2001:db8:1:3::1"), addressKey("2001:db8:1:2::1"));
   assert.equal(addressKey("::1"), "0:0:0:0::/64");
   assert.equal(addressKey("1::"), "1:0:0:0::/64");
+  assert.equal(addressKey("2001:db8::3:4:5:192.0.2.1"), "2001:db8:0:3::/64");
   assert.equal(addressKey("64:ff9b::192.0.2.1"), "64:ff9b:0:0::/64");
 });
 

@@ -56,5 +56,5 @@ test("bounds the length at 254 characters", () => {
 test("compares trimmed, NFC and lower-case, and shows what was typed", () => {
   assert.deepEqual(readEmail("  Ada@Example.COM\n"), { shown: "Ada@Example.COM", compared: "ada@example.com" });
   assert.equal(readEmail("JO\u0308RG@x.y")?.compared, readEmail("jörg@x.y")?.compared);
-  assert.equal(readEmail("\u0130\u0323@x.y")?.compared, "\u1ecb\u0307@x.y", "lower-casing leaves NFC");
+  assert.equal(readEmail("H\u0331@x.y")?.compared, "\u1e96@x.y", "lower-casing leaves NFC");
 });

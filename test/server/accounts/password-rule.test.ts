@@ -48,6 +48,8 @@ test("refuses what is made of the service, the address or the name", () => {
     "lovelacepassword1",
   ];
   for (const password of made) assert.ok(reasons(password).includes("contains_context"), password);
+  const nested = { ...context, email: "ada@analytical.example", name: "Adalovelaceson" };
+  assert.deepEqual(passwordReasons("adalovelaceson12", 15, nested), ["contains_context"], "the longest word first");
   const own = ["lovelace found the bug first", "pawl turns one notch at a time", "canada is a large country"];
   for (const password of own) assert.deepEqual(reasons(password), [], password);
 });

@@ -178,7 +178,9 @@ test("a damaged document is an error of ours, not a sign-in", async () => {
   const { accounts, store } = await createFixture();
   const { id } = await accounts.add(email, goodPassword);
   const key = `users/${id}`;
-  const values = ["not json", "null", "{}", JSON.stringify({ id: "another", email, name: null })];
+  const good = JSON.parse((await store.readDocument(key))?.value ?? "");
+  const strange = { ...good, id: "A".repeat(16) };
+  const values = ["not json", "null", "{}", JSON.stringify(strange), JSON.stringify({ ...good, disabled: "no" })];
   for (const [at, value] of values.entries()) {
     assert.equal(await store.writeDocuments([{ key, expectedVersion: at + 1, value }]), true);
     await refusal(accounts.verify({ email, password: goodPassword }), "internal_error");

@@ -92,6 +92,24 @@ test("the lane of a known address is of one account only", async () => {
   await retryAfter(throttle.admit("sign-in", account, home));
 });
 
+test("known addresses have a lane for each account, and need no budget", async () => {
+  const { throttle } = create();
+  const other = "grace@example.com";
+  for (const name of [account, other]) throttle.know(name, home);
+  await fail(throttle, freeFailures, () => home);
+  await retryAfter(throttle.admit("sign-in", account, home));
+  for (let at = 0; at < addressBudget; at++) await fail(throttle, 1, () => home, `user${at}@example.com`);
+  await retryAfter(throttle.admit("sign-in", "new@example.com", home));
+  (await throttle.admit("sign-in", other, home)).succeed();
+});
+
+test("a refused attempt costs the address nothing", async () => {
+  const { throttle } = create();
+  await fail(throttle, freeFailures, createElsewhere());
+  for (let time = 0; time <= addressBudget; time++) await retryAfter(throttle.admit("sign-in", account, home));
+  (await throttle.admit("sign-in", "grace@example.com", home)).abandon();
+});
+
 test("a registration makes the address known, a reset forgives", async () => {
   const { throttle } = create();
   throttle.know(account, home);
