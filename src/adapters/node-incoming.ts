@@ -121,10 +121,12 @@ function collect(request: IncomingMessage, bytesMax: number): Promise<Uint8Array
       reject(new BodyTooLarge());
     });
     request.on("end", () => {
+      isOver = true;
       if (bytes > bytesMax) reject(new BodyTooLarge());
       else resolve(chunks);
     });
-    // After the end this changes nothing: the promise is settled.
-    request.on("close", () => reject(new RequestAborted()));
+    request.on("close", () => {
+      if (!isOver) reject(new RequestAborted());
+    });
   });
 }

@@ -28,12 +28,12 @@ export function tell(exchange: Exchange, softZoneMilliseconds: number): Telling 
     rotated: {
       tone: "go",
       what: `Rotated: generation ${generation}.`,
-      means: `The token before it stays current until this one is used or confirmed. If the answer had been lost, nobody would be signed out.`,
+      means: "The token before it stays current until this one is used or confirmed: a lost answer signs nobody out.",
     },
     identical: {
       tone: "go",
       what: `Identical successor: generation ${generation}.`,
-      means: "Same token, same key, same answer, to the last character. A retry forks nothing.",
+      means: "Same token, same key, same successor: a retry forks nothing, and a lost answer can be asked for again.",
     },
     sibling: {
       tone: "hold",
@@ -64,7 +64,7 @@ export function tell(exchange: Exchange, softZoneMilliseconds: number): Telling 
       tone: "stop",
       what: `Caught: generation ${generation} was used before.`,
       means:
-        "A retired token came back after its soft zone. The server ended this session, for the thief and for the owner.",
+        "A used token came back, and not as a late request. The server ended this session, for the thief and for the owner.",
     },
     over: { tone: "stop", what: "This session is over.", means: "Somebody ended it. Start the lab again to go on." },
     accepted: { tone: "plain", what: "The access token is accepted.", means: "The session lives." },

@@ -36,10 +36,10 @@ export interface RateLimitSetting {
  * bounds floods, the session limit bounds one runaway client without touching its neighbours.
  */
 export const rateLimitDefaults: Readonly<Record<RateLimitName, RateLimitSetting>> = {
-  register_address: { burst: 20, perMinute: 2 },
-  login_address: { burst: 30, perMinute: 30 },
-  refresh_address: { burst: 1200, perMinute: 1200 },
-  refresh_session: { burst: 60, perMinute: 60 },
+  register_address: { burst: 60, perMinute: 10 },
+  login_address: { burst: 200, perMinute: 60 },
+  refresh_address: { burst: 6000, perMinute: 3000 },
+  refresh_session: { burst: 600, perMinute: 120 },
 };
 
 /** Keys one limit remembers; beyond it the oldest is forgotten, so memory is bounded and the limit errs towards yes. */

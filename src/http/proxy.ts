@@ -3,7 +3,7 @@
 // first address that is not trusted may have been invented by the client. Hosts and schemes are never taken from
 // headers; the issuer is configuration.
 
-import { BlockList, isIP, isIPv4 } from "node:net";
+import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
 import { PawlError } from "../core/errors.ts";
 import type { Incoming } from "./exchange.ts";
 
@@ -12,6 +12,7 @@ export type TrustProxy = readonly string[] | ((address: string) => boolean);
 
 const networksMax = 64;
 const hopsMax = 16;
+const keyCharactersMax = 64;
 
 /** Headers that proxies add: one of them present means that the other end of the connection is not the client. */
 const forwardingHeaders = [
@@ -123,15 +124,19 @@ export function isDirectLocal(incoming: Incoming, issuer: string): boolean {
   return incoming.header("host")?.toLowerCase() === new URL(issuer).host;
 }
 
-/** What limits count an address by: an IPv4 address, or the /64 that one IPv6 subscriber has at least. */
+/**
+ * What limits count an address by: an IPv4 address (also when it comes mapped into IPv6) by itself; of IPv6 the /64,
+ * because one subscriber holds at least that.
+ */
 export function addressKey(address: string): string {
-  if (!address.includes(":")) return address;
-  const [head = "", tail] = address.split("::");
+  const plain = plainAddress(address) ?? address.slice(0, keyCharactersMax);
+  if (!isIPv6(plain)) return plain;
+  const [head = "", tail] = plain.split("::");
   const groups = head === "" ? [] : head.split(":");
   const after = tail === undefined || tail === "" ? [] : tail.split(":");
-  while (groups.length < 8 - after.length) groups.push("0");
-  return [...groups, ...after]
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ""))
-    .join(":");
+  // A dotted quad at the end stands for two groups.
+  const width = after.length + (after.at(-1)?.includes(".") ? 1 : 0);
+  while (groups.length < 8 - width) groups.push("0");
+  const prefix = [...groups, ...after].slice(0, 4).map((group) => Number.parseInt(group, 16).toString(16));
+  return `${prefix.join(":")}::/64`;
 }

@@ -298,6 +298,7 @@ describe("sign-out against refresh", { concurrency: false }, () => {
     await refuses(client.signOut(), "network_error");
     network.fault = () => undefined;
     await client.signIn({ email, password });
+    assert.deepEqual([...browser.storage.entries], []);
     assert.equal(await browser.open().refresh(), true);
   });
 

@@ -8,7 +8,7 @@
 import { createHmac } from "node:crypto";
 import { PawlError } from "../../core/errors.ts";
 import type { Platform } from "../../core/ports.ts";
-import { addressKey } from "./address.ts";
+import { addressKey } from "../../http/proxy.ts";
 import { createBoundedMap } from "./bounded-map.ts";
 
 /** Consecutive failures that cost nothing but themselves. */
@@ -157,13 +157,13 @@ export function createThrottle(platform: Platform): Throttle {
   const known = createBoundedMap<number>(throttleEntriesMax);
 
   const know = (account: string, ip: string | undefined): void => {
-    const address = addressKey(ip);
+    const address = ip ? addressKey(ip) : undefined;
     if (address !== undefined) known.set(name("known", account, address), now() + knownAddressSeconds * 1000);
   };
 
   return {
     async admit(scope, account, ip) {
-      const address = addressKey(ip);
+      const address = ip ? addressKey(ip) : undefined;
       const isKnown = address !== undefined && (known.get(name("known", account, address)) ?? 0) > now();
       // The budget of an address that others share must not stop its known owner either.
       const budget = address === undefined || isKnown ? undefined : name("address", address);
@@ -190,7 +190,7 @@ export function createThrottle(platform: Platform): Throttle {
       };
     },
     admitRegistration(ip) {
-      const address = addressKey(ip);
+      const address = ip ? addressKey(ip) : undefined;
       if (address !== undefined) spendRegistration(name("address", address), 1);
     },
     know,
