@@ -26,7 +26,7 @@ async function signUp(page: Page, origin: string): Promise<string> {
   await form.getByLabel("E-mail address").fill(email);
   await form.getByLabel("Password", { exact: true }).fill(password);
   await form.getByRole("button", { name: "Create account" }).click();
-  await page.locator("#lab-bench").waitFor();
+  await page.locator("#lab-bench").waitFor().catch(async (error: unknown) => { console.log(await page.locator("body").innerText()); throw error; });
   return email;
 }
 
