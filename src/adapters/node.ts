@@ -42,7 +42,8 @@ export function nodeListener(handler: Handler): NodeListener {
   const { platform, policy } = handler.sessions;
   const graceMilliseconds = policy.graceSeconds * 1000;
   const inFlight = createInFlight(platform, sweepMillisecondsOf(graceMilliseconds));
-  const serve = createServe(handler, inFlight, graceMilliseconds * (1 - checkShare), () => false);
+  const cut = graceMilliseconds * (1 - checkShare);
+  const serve = createServe(handler, inFlight, { work: cut * (workShare / cutShare), cut }, () => false);
   // Frameworks pass more arguments; they are not ours.
   return (request, response) => serve(request, response, false);
 }
@@ -65,9 +66,9 @@ export interface Serving {
 }
 
 /**
- * Serves `handler`. From the first byte of a request to the last of its answer less than the policy's grace passes: a
- * quarter of it for the headers, 0.4 for headers and body (408 beyond), and 0.55 for body and work after the headers;
- * what is unanswered then loses its connection.
+ * Serves `handler`. From the first byte of a request to the last of its answer less than the policy's grace passes:
+ * 0.3 of it for the headers, 0.5 for headers and body (408 beyond); after the headers 0.5 for body and work (503 beyond)
+ * and 0.6 until the answer is out; what is unanswered then loses its connection.
  * @param handler the handler, or a function that makes it once the port is known (the default issuer holds the port);
  * requests that arrive before it is made get 503
  * @throws the system's error when the address cannot be bound (`EADDRINUSE`, …).
@@ -112,9 +113,11 @@ interface State {
 }
 
 /** Time bounds as parts of grace: headers and answer, a check interval late each, stay below it; 408 comes first. */
-const headersShare = 0.25;
-const requestShare = 0.4;
-const answerShare = 0.55;
+const headersShare = 0.3;
+const requestShare = 0.5;
+/** The work may commit until here; a refusal that says so still gets out before the connection is cut. */
+const workShare = 0.5;
+const cutShare = 0.6;
 const checkShare = 0.05;
 const checkMillisecondsMax = 500;
 /** When grace is not known yet; small enough for the smallest grace. */
@@ -148,7 +151,12 @@ function start(state: State, servers: readonly Server[], handler: Handler): void
     server.requestTimeout = graceMilliseconds * requestShare;
   }
   state.inFlight = createInFlight(handler.sessions.platform, sweepMillisecondsOf(graceMilliseconds));
-  state.serve = createServe(handler, state.inFlight, graceMilliseconds * answerShare, () => state.closing);
+  state.serve = createServe(
+    handler,
+    state.inFlight,
+    { work: graceMilliseconds * workShare, cut: graceMilliseconds * cutShare },
+    () => state.closing,
+  );
 }
 
 function answerNotReady(_request: IncomingMessage, response: ServerResponse): void {
@@ -161,7 +169,7 @@ function answerNotReady(_request: IncomingMessage, response: ServerResponse): vo
 function createServe(
   handler: Handler,
   inFlight: InFlight,
-  answerMilliseconds: number,
+  milliseconds: { readonly work: number; readonly cut: number },
   isClosing: () => boolean,
 ): Serve {
   const { clock } = handler.sessions.platform;
@@ -176,8 +184,9 @@ function createServe(
     if (response.socket === request.socket && request.socket.writableLength === 0) inFlight.remove(entry);
   };
   return (request, response, waitsForContinue) => {
-    const deadlineAt = clock.now() + answerMilliseconds;
-    const entry: Entry = { request, response, deadlineAt, abandoned: false };
+    const now = clock.now();
+    const deadlineAt = now + milliseconds.work;
+    const entry: Entry = { request, response, deadlineAt: now + milliseconds.cut, abandoned: false };
     inFlight.add(entry);
     const incoming = new NodeIncoming(request, response, deadlineAt, waitsForContinue);
     handler

@@ -35,7 +35,9 @@ export async function withStore(
   const issuer =
     settings.issuer ?? (await recallIssuer(settings.store, directory)) ?? issuerFor(settings, settings.port);
   const store = await createStore(settings.store, directory);
-  const sessions = await createSessions(engineOptions(settings, store, issuer));
+  // Without an algorithm of its own: a command must not change the one that the running server was given.
+  const { algorithm: _theServers, ...options } = engineOptions(settings, store, issuer);
+  const sessions = await createSessions(options);
   try {
     const accounts = createAccounts({ store, platform: sessions.platform, registration: "open", throttle: false });
     return await work({ sessions, accounts });

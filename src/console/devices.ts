@@ -38,7 +38,10 @@ export function prepareDevices(
   async function end(button: HTMLButtonElement, ids: readonly string[], task: () => Promise<unknown>): Promise<void> {
     button.disabled = true;
     try {
-      await task();
+      await task().catch((error: unknown) => {
+        // It was over before we asked: that is what was wanted.
+        if ((error as { code?: string }).code !== "not_found") throw error;
+      });
       onEnded(ids);
       await load();
       focusOn(title);

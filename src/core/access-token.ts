@@ -1,5 +1,5 @@
-// The access token: a JWT in the profile of RFC 9068, `typ: at+jwt`. Issues it and checks it, strictly: one text per
-// token, the algorithm from the key, exact types. Knows no store and no refresh token; the verifier builds on it.
+// The access token: a JWT in the profile of RFC 9068, `typ: at+jwt`. Issues it and checks it, strictly:
+// canonical base64url, the algorithm from the key, exact types. Knows no store and no refresh token; the verifier builds on it.
 
 import { PawlError } from "./errors.ts";
 import type { SigningKey, VerificationKey } from "./signature.ts";

@@ -217,7 +217,7 @@ function stillRecent(retiredAt: readonly number[], { now, policy }: Facts): read
 function handOutSuccessor(facts: Facts, record: SessionRecord): { next: SessionRecord; token: RefreshToken } {
   const { presented, now, policy, ring } = facts;
   const generation = record.generation + 1;
-  const burst = nextBurst(record, now, policy, ring.newest.keyId);
+  const burst = nextBurst(record, now, policy, ring);
   const keys = ring.byId(burst.keyId) as SecretKeys;
   const { attempt, kept } = attemptFor(facts, record, generation);
   const secret = successorSecret(keys, presented.token.secret, attempt);
@@ -236,18 +236,20 @@ function handOutSuccessor(facts: Facts, record: SessionRecord): { next: SessionR
 }
 
 /** The burst after one more hand-out now: the present one, or a new one that fixes expiry and key. */
-function nextBurst(record: SessionRecord, now: number, policy: Policy, newestKeyId: number): HandOut {
+function nextBurst(record: SessionRecord, now: number, policy: Policy, ring: SecretRing): HandOut {
   const before = record.handOut;
   if (before !== undefined && isNear(now, before.lastAt, softZoneMilliseconds(policy))) {
     const crowdedBursts = before.count === 1 ? Math.min(before.crowdedBursts + 1, 2) : before.crowdedBursts;
-    return { ...before, count: 2, lastAt: now, crowdedBursts };
+    // A burst that a process with another secret began cannot be repeated here: its tokens go on beside ours.
+    const keyId = ring.byId(before.keyId) === undefined ? ring.newest.keyId : before.keyId;
+    return { ...before, count: 2, lastAt: now, keyId, crowdedBursts };
   }
   return {
     count: 1,
     firstAt: now,
     lastAt: now,
     expiresAt: Math.min(Math.floor(now / 1000) + policy.idleTtlSeconds, record.expiresAt),
-    keyId: newestKeyId,
+    keyId: ring.newest.keyId,
     crowdedBursts: before?.crowdedBursts ?? 0,
   };
 }

@@ -25,8 +25,11 @@ export interface PolicyOptions {
 /** A validated, frozen policy. */
 export type Policy = Readonly<Required<PolicyOptions>>;
 
+/** The longest access-token lifetime any policy allows, in seconds. */
+export const accessTtlSecondsMax = 86_400;
+
 const bounds = {
-  accessTtlSeconds: { fallback: 900, min: 1, max: 86_400 },
+  accessTtlSeconds: { fallback: 900, min: 1, max: accessTtlSecondsMax },
   idleTtlSeconds: { fallback: 604_800, min: 1, max: 34_560_000 },
   sessionTtlSeconds: { fallback: 2_592_000, min: 1, max: 315_360_000 },
   graceSeconds: { fallback: 30, min: 0, max: 300 },

@@ -81,7 +81,8 @@ export function encodeRefreshToken(token: RefreshToken, keys: SecretKeys): strin
  */
 export function parseRefreshToken(text: string, ring: SecretRing): RefreshToken {
   const invalid = (): PawlError => new PawlError("refresh_token_invalid");
-  if (text.length !== refreshTokenCharacters || !text.startsWith(refreshTokenPrefix)) throw invalid();
+  if (typeof text !== "string" || text.length !== refreshTokenCharacters || !text.startsWith(refreshTokenPrefix))
+    throw invalid();
   const encoded = text.slice(refreshTokenPrefix.length);
   const bytes = Buffer.from(encoded, "base64url");
   // Canonical only: exactly one text stands for one token, so no character can be changed unnoticed.

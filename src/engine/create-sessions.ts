@@ -17,8 +17,10 @@ import type { Authenticated, Sessions, SessionsOptions } from "./types.ts";
 import { isLive, overSince, storyOf, viewOf } from "./views.ts";
 
 const defaultIssuer = "http://localhost:4000";
-const reloadMilliseconds = 10_000;
+const reloadMilliseconds = 2_000;
 const purgeMilliseconds = 60_000;
+/** Steps of one sweep; what is beyond waits a minute. */
+const purgeStepsMax = 1000;
 /** Rows one purge step looks at. */
 const purgeRowsMax = 1000;
 const keepSecondsDefault = 604_800;
@@ -38,8 +40,8 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
   const policy = createPolicy(options);
   const platform = options.platform ?? nodePlatform;
   const issuer = options.issuer ?? defaultIssuer;
-  const algorithm = options.algorithm ?? "ES256";
-  if (!["ES256", "EdDSA", "RS256"].includes(algorithm)) {
+  const { algorithm } = options;
+  if (algorithm !== undefined && !["ES256", "EdDSA", "RS256"].includes(algorithm)) {
     throw new PawlError("invalid_option", "algorithm must be ES256, EdDSA or RS256", { field: "algorithm" });
   }
   const { store } = options;
@@ -47,7 +49,7 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
   try {
     const secret = options.secret ?? (await embeddedSecret(store, platform.entropy));
     const secrets = await openSecretRing(store, platform.clock, policy, secret);
-    const keyRing = await openKeyRing({ store, platform, policy, secrets, algorithm });
+    const keyRing = await openKeyRing({ store, platform, secrets, algorithm });
     const listeners = new Set<(event: SessionEvent) => void>();
     const emit = (event: SessionEvent): void => {
       for (const listener of listeners) {
@@ -103,7 +105,7 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>):
       return record && storyOf(record, platform.clock.now());
     },
     revoke: async (sid, reason, subject) => sidShape.test(sid) && (await revoke(context, sid, reason, subject)),
-    revokeAll: (subject, reason, except) => revokeAll(context, subject, reason, except),
+    revokeAll: (subject, reason, except, createdBefore) => revokeAll(context, subject, reason, except, createdBefore),
     reauthenticate: (sid, amr) => reauthenticate(context, sid, amr),
     revocations: (cursor) => store.revocationsAfter(cursor, Math.floor(platform.clock.now() / 1000), feedEntriesMax),
     jwks: () => keyRing.jwks(),
@@ -125,15 +127,29 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>):
   };
 }
 
-/** Purges a step a minute and picks up key changes of other processes. A failure waits for the next time. */
+/** Purges once a minute and picks up key changes of other processes. A failure waits for the next time. */
 function startBackground(context: Context, purge: Sessions["purge"]): () => void {
   const { scheduler } = context.platform;
-  let position: string | undefined;
   const ignore = (): void => {};
-  const stopPurge = scheduler.every(purgeMilliseconds, () => {
-    purge(position).then((step) => {
+  let isPurging = false;
+  let position: string | undefined;
+  /** Steps until the end of the store; what is left after many of them goes on next time. */
+  const sweep = async (): Promise<void> => {
+    for (let count = 0; count < purgeStepsMax; count += 1) {
+      const step = await purge(position);
       position = step.next;
-    }, ignore);
+      if (position === undefined) return;
+      await new Promise<void>((resolve) => scheduler.soon(resolve));
+    }
+  };
+  const stopPurge = scheduler.every(purgeMilliseconds, () => {
+    if (isPurging) return;
+    isPurging = true;
+    sweep()
+      .catch(ignore)
+      .finally(() => {
+        isPurging = false;
+      });
   });
   const stopReload = scheduler.every(reloadMilliseconds, () => {
     context.keyRing.reload().catch(ignore);

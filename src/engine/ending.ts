@@ -17,7 +17,8 @@ const roundsMax = 1000;
 
 /** The feed entry for a session that ends now; it lives one access-token lifetime. */
 export function revocationOf(context: Context, record: SessionRecord, now: number): Revocation {
-  const seconds = Math.ceil(now / 1000);
+  // The first second in which no token of the session can have been issued any more.
+  const seconds = Math.floor(now / 1000) + 1;
   return { sid: record.sid, notBefore: seconds, exp: seconds + context.policy.accessTtlSeconds };
 }
 
@@ -25,48 +26,56 @@ export function revocationOf(context: Context, record: SessionRecord, now: numbe
 export async function revoke(context: Context, sid: string, reason: SessionEnd, subject?: string): Promise<boolean> {
   for (let round = 0; round < commitRoundsMax; round += 1) {
     const record = await context.store.read(sid);
-    const now = context.platform.clock.now();
-    if (record === undefined || !isLive(record, now)) return false;
+    if (record === undefined || !isLive(record, context.platform.clock.now())) return false;
     if (subject !== undefined && record.subject !== subject) return false;
-    const next = endSession(record, reason, now);
-    if (await context.store.commit(next, record.version, revocationOf(context, record, now))) {
-      tell(context, next, now, "session_revoked", { reason });
-      return true;
-    }
+    if (await end(context, record, reason)) return true;
   }
   throw cannotAnswer("Too many requests change this session at once; retry.");
 }
 
-/** Ends every live session of a subject but `except`. Resolves how many. */
+/** Ends the session as it was read; false when somebody changed it meanwhile. */
+async function end(context: Context, record: SessionRecord, reason: SessionEnd): Promise<boolean> {
+  const now = context.platform.clock.now();
+  const next = endSession(record, reason, now);
+  if (!(await context.store.commit(next, record.version, revocationOf(context, record, now)))) return false;
+  tell(context, next, now, "session_revoked", { reason });
+  return true;
+}
+
+/** Ends every session of a subject but `except` and those created at `createdBefore` or later. Resolves how many lived. */
 export async function revokeAll(
   context: Context,
   subject: string,
   reason: SessionEnd,
   except?: string,
+  createdBefore: number = Number.POSITIVE_INFINITY,
 ): Promise<number> {
   let ended = 0;
   for (let round = 0; round < roundsMax; round += 1) {
     const now = context.platform.clock.now();
     const listed = await context.store.listBySubject(subject, sessionsPerRound);
-    const targets = listed.filter((record) => record.sid !== except && isLive(record, now));
-    const results = await Promise.all(targets.map((record) => revoke(context, record.sid, reason)));
-    ended += results.filter(Boolean).length;
+    // Expired rows are ended too: they leave the list then, so that older ones behind them come into view.
+    const targets = listed.filter((record) => record.sid !== except && record.createdAt < createdBefore);
     if (targets.length === 0) return ended;
+    const results = await Promise.all(targets.map((record) => end(context, record, reason)));
+    ended += targets.filter((record, index) => results[index] === true && isLive(record, now)).length;
   }
   throw cannotAnswer("Sessions of this subject keep appearing; retry.");
 }
 
-/** Ends the least recently used sessions beyond the limit; `newest` stays. */
-export async function enforceLimit(context: Context, newest: SessionRecord): Promise<void> {
-  const listed = await context.store.listBySubject(newest.subject, sessionsPerRound);
-  const excess = listed.length - context.policy.sessionsMax;
-  if (excess <= 0) return;
-  const byUse = listed.filter((record) => record.sid !== newest.sid).sort((a, b) => a.lastSeenAt - b.lastSeenAt);
-  // Expired rows that were not purged yet are the least recently used ones; only live ones count against the limit.
-  const now = context.platform.clock.now();
-  const live = byUse.filter((record) => isLive(record, now));
-  const surplus = live.length + 1 - context.policy.sessionsMax;
-  await Promise.all(live.slice(0, Math.max(0, surplus)).map((record) => revoke(context, record.sid, "session_limit")));
+/** Ends the least recently used sessions beyond the limit; of several sign-ins at once all choose the same ones. */
+export async function enforceLimit(context: Context, subject: string): Promise<void> {
+  const { sessionsMax } = context.policy;
+  for (let round = 0; round < roundsMax; round += 1) {
+    const listed = await context.store.listBySubject(subject, sessionsMax + sessionsPerRound);
+    if (listed.length <= sessionsMax) return;
+    const byUse = listed.sort(
+      (a, b) => a.lastSeenAt - b.lastSeenAt || a.createdAt - b.createdAt || (a.sid < b.sid ? -1 : 1),
+    );
+    const surplus = byUse.slice(0, listed.length - sessionsMax);
+    await Promise.all(surplus.map((record) => end(context, record, "session_limit")));
+  }
+  throw cannotAnswer("Sessions of this subject keep appearing; retry.");
 }
 
 /** Ends the session of an authentic, unexpired refresh token of any generation (CONTRACT section 4). Idempotent. */

@@ -2,6 +2,7 @@
 // Owns the claims; signs with the key ring's active key and never reaches beyond the session's end.
 
 import { issueAccessToken } from "../core/access-token.ts";
+import { idleExpiresAt } from "../core/decide.ts";
 import type { SessionRecord } from "../core/record.ts";
 import type { Context } from "./context.ts";
 import type { Grant } from "./types.ts";
@@ -20,7 +21,7 @@ export function createGrant(
   refreshToken: string | undefined,
 ): Grant {
   const iat = Math.floor(now / 1000);
-  const exp = Math.min(iat + context.policy.accessTtlSeconds, record.expiresAt);
+  const exp = Math.min(iat + context.policy.accessTtlSeconds, record.expiresAt, idleExpiresAt(record));
   const claims = {
     iss: context.issuer,
     sub: record.subject,

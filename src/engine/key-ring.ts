@@ -4,7 +4,7 @@
 
 import { createCipheriv, createDecipheriv } from "node:crypto";
 import { PawlError } from "../core/errors.ts";
-import type { Policy } from "../core/policy.ts";
+import { accessTtlSecondsMax } from "../core/policy.ts";
 import type { Platform, Store, StoredDocument } from "../core/ports.ts";
 import type { SecretRing } from "../core/secret-keys.ts";
 import type { Algorithm, PublicJwk, SigningKey, VerificationKey } from "../core/signature.ts";
@@ -13,8 +13,11 @@ import type { KeyView } from "./types.ts";
 
 /** How long others may cache the JWKS, in seconds; a key is published for at least this long before it signs. */
 export const jwksMaxAgeSeconds = 300;
-/** Verifiers may be this far off; a key is kept that much longer than its last token. */
-const leewaySeconds = 60;
+/**
+ * How long a key stays published after another one took over: the longest access-token lifetime any policy allows, and
+ * the difference of clocks. Not this process's own lifetime: another one may sign longer tokens.
+ */
+const keepSeconds = accessTtlSecondsMax + 60;
 const documentKey = "signing-keys";
 const writeRoundsMax = 16;
 const keysMax = 16;
@@ -35,6 +38,8 @@ interface LoadedKey extends StoredKey {
   /** `undefined` when it is sealed under a secret that this process does not have: others may sign with it. */
   readonly signing: SigningKey | undefined;
   readonly verification: VerificationKey;
+  /** Milliseconds: from when it is removed. */
+  readonly lapsesAt: number;
 }
 
 /** The key ring of one process. */
@@ -53,9 +58,9 @@ export interface KeyRing {
 interface KeyRingInput {
   readonly store: Store;
   readonly platform: Platform;
-  readonly policy: Policy;
   readonly secrets: SecretRing;
-  readonly algorithm: Algorithm;
+  /** `undefined`: that of the newest key, ES256 when there is none. */
+  readonly algorithm: Algorithm | undefined;
 }
 
 /** Opens the ring: makes the first key on an empty store, re-seals under a new secret, drops what is over. */
@@ -65,7 +70,8 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
   const take = (stored: readonly StoredKey[]): void => {
     // A key that was opened once stays open, although another process may have sealed it under a newer secret.
     const opened = stored.map((key) => cache.get(key.kid) ?? load(key, input.secrets));
-    loaded = opened.sort((a, b) => b.activeAt - a.activeAt);
+    opened.sort((a, b) => b.activeAt - a.activeAt);
+    loaded = opened.map((key, index) => ({ ...key, lapsesAt: lapseOf(opened[index - 1]) }));
     cache.clear();
     for (const key of loaded) cache.set(key.kid, key);
   };
@@ -84,16 +90,25 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
   };
   await change((keys) => bringUpToDate(keys, input));
   const now = (): number => input.platform.clock.now();
+  const present = (): LoadedKey[] => loaded.filter((key) => now() < key.lapsesAt);
   return {
     signing: () => activeKey(loaded, now()).signing as SigningKey,
-    verification: (kid) => cache.get(kid)?.verification,
-    jwks: () => ({ keys: loaded.map((key) => key.jwk) }),
-    views: () => loaded.map((key) => viewOf(key, activeKey(loaded, now()), now())),
+    verification: (kid) => {
+      const key = cache.get(kid);
+      return key !== undefined && now() < key.lapsesAt ? key.verification : undefined;
+    },
+    jwks: () => ({ keys: present().map((key) => key.jwk) }),
+    views: () => present().map((key) => viewOf(key, activeKey(loaded, now()), now())),
     rotate: async () => {
       await change(async (keys) => {
-        if (keys.length >= keysMax)
-          throw new PawlError("invalid_request", "Too many signing keys are waiting already.");
-        return [...stillNeeded(keys, input), await makeKey(input, now() + jwksMaxAgeSeconds * 1000)];
+        const needed = stillNeeded(keys, now());
+        if (needed.length >= keysMax) {
+          throw new PawlError(
+            "invalid_request",
+            `At most ${keysMax} signing keys are kept; an older one goes within a day.`,
+          );
+        }
+        return [...needed, await makeKey(input, algorithmFor(needed, input), now() + jwksMaxAgeSeconds * 1000)];
       });
       const newest = loaded[0] as LoadedKey;
       return viewOf(newest, activeKey(loaded, now()), now());
@@ -120,8 +135,17 @@ function viewOf(key: StoredKey, active: StoredKey, now: number): KeyView {
   return { kid: key.kid, alg: key.alg, state, createdAt: Math.floor(key.createdAt / 1000) };
 }
 
-async function makeKey(input: KeyRingInput, activeAt: number): Promise<StoredKey> {
-  const pkcs8 = await input.platform.entropy.signingKey(input.algorithm);
+/** When a key that `successor` follows is removed. */
+function lapseOf(successor: StoredKey | undefined): number {
+  return successor === undefined ? Number.POSITIVE_INFINITY : successor.activeAt + keepSeconds * 1000;
+}
+
+function algorithmFor(keys: readonly StoredKey[], input: KeyRingInput): Algorithm {
+  return input.algorithm ?? keys.at(-1)?.alg ?? "ES256";
+}
+
+async function makeKey(input: KeyRingInput, algorithm: Algorithm, activeAt: number): Promise<StoredKey> {
+  const pkcs8 = await input.platform.entropy.signingKey(algorithm);
   const { kid, alg, jwk } = createSigningKey(pkcs8);
   return { kid, alg, jwk, createdAt: input.platform.clock.now(), activeAt, ...seal(pkcs8, kid, input) };
 }
@@ -148,34 +172,30 @@ function unseal(key: StoredKey, secrets: SecretRing): Uint8Array | undefined {
   }
 }
 
-function load(key: StoredKey, secrets: SecretRing): LoadedKey {
+function load(key: StoredKey, secrets: SecretRing): Omit<LoadedKey, "lapsesAt"> {
   const pkcs8 = unseal(key, secrets);
   const signing = pkcs8 === undefined ? undefined : createSigningKey(pkcs8);
   return { ...key, signing, verification: createVerificationKey(key.jwk) };
 }
 
-/** Keys that sign, will sign, or signed a token that may still live. */
-function stillNeeded(keys: readonly StoredKey[], input: KeyRingInput): StoredKey[] {
-  const now = input.platform.clock.now();
-  const keepMilliseconds = (input.policy.accessTtlSeconds + leewaySeconds) * 1000;
+/** Keys that sign, will sign, or signed a token that may still live; in order of activation. */
+function stillNeeded(keys: readonly StoredKey[], now: number): StoredKey[] {
   const byActivation = [...keys].sort((a, b) => a.activeAt - b.activeAt);
-  return byActivation.filter((_, index) => {
-    const successor = byActivation[index + 1];
-    return successor === undefined || successor.activeAt + keepMilliseconds > now;
-  });
+  return byActivation.filter((_, index) => now < lapseOf(byActivation[index + 1]));
 }
 
 /** What the stored keys should be at start; `undefined` when they already are. */
 async function bringUpToDate(keys: readonly StoredKey[], input: KeyRingInput): Promise<StoredKey[] | undefined> {
   const now = input.platform.clock.now();
-  const needed = stillNeeded(keys, input).map((key): StoredKey => {
+  const needed = stillNeeded(keys, now).map((key): StoredKey => {
     const pkcs8 = key.keyId === input.secrets.newest.keyId ? undefined : unseal(key, input.secrets);
     return pkcs8 === undefined ? key : { ...key, ...seal(pkcs8, key.kid, input) };
   });
   // A key we cannot open belongs to processes with another secret: it stays published, and we sign with one of our own.
   const newest = needed.findLast((key) => unseal(key, input.secrets) !== undefined);
-  if (newest === undefined) needed.push(await makeKey(input, now));
-  else if (newest.alg !== input.algorithm) needed.push(await makeKey(input, now + jwksMaxAgeSeconds * 1000));
+  const algorithm = algorithmFor(needed, input);
+  if (newest === undefined) needed.push(await makeKey(input, algorithm, now));
+  else if (newest.alg !== algorithm) needed.push(await makeKey(input, algorithm, now + jwksMaxAgeSeconds * 1000));
   const unchanged = needed.length === keys.length && needed.every((key) => keys.includes(key));
   return unchanged ? undefined : needed;
 }

@@ -36,14 +36,18 @@ export function seenFrom(
   };
 }
 
+/** Refuses a malformed `Idempotency-Key`. @throws PawlError `invalid_request`. */
+export function checkAttempt(attempt: string | undefined): void {
+  if (attempt === undefined || isAttempt(attempt)) return;
+  throw new PawlError("invalid_request", "Idempotency-Key must be 16 to 128 characters of A-Z a-z 0-9 - _", {
+    field: "Idempotency-Key",
+  });
+}
+
 /** Checks what can be checked without the store: the attempt, the token's form, MAC and expiry. */
 function presentation(context: Context, input: PresentInput, operation: Presentation["operation"]): Presentation {
   const { attempt } = input;
-  if (attempt !== undefined && !isAttempt(attempt)) {
-    throw new PawlError("invalid_request", "Idempotency-Key must be 16 to 128 characters of A-Z a-z 0-9 - _", {
-      field: "Idempotency-Key",
-    });
-  }
+  checkAttempt(attempt);
   const token = parseRefreshToken(input.refreshToken, context.secrets);
   if (context.platform.clock.now() >= token.expiresAt * 1000) throw new PawlError("refresh_token_expired");
   const freshAttempt = attempt === undefined ? context.platform.entropy.bytes(16) : new Uint8Array(0);
@@ -62,13 +66,15 @@ async function settle(context: Context, input: PresentInput, presented: Presenta
   const { store, policy, secrets, platform } = context;
   const deadlineAt = input.deadlineAt ?? platform.clock.now() + policy.graceSeconds * 1000;
   for (let round = 0; round < commitRoundsMax; round += 1) {
+    const readAt = platform.clock.now();
     const record = await store.read(presented.token.sid);
     if (record === undefined) throw new PawlError("session_expired");
     const now = platform.clock.now();
     // A request that is older than grace must not hand anything out any more: its client is gone (section 4).
     if (now >= deadlineAt) throw cannotAnswer("The request took too long; retry.");
     const decision = decide(record, presented, now, policy, secrets);
-    if (!("next" in decision)) return { decision, record, now };
+    // Nothing is committed, so a revocation may have come since the read: what is signed is dated before it (I5).
+    if (!("next" in decision)) return { decision, record, now: readAt };
     const ends = decision.outcome === "reuse";
     const next = ends ? decision.next : seenFrom(decision.next, input, now);
     const revocation = ends ? revocationOf(context, record, now) : undefined;

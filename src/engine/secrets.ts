@@ -21,6 +21,8 @@ interface KnownSecret {
   readonly fingerprint: string;
   /** Milliseconds: since when it is not the newest; `null` while it is. */
   readonly supersededAt: number | null;
+  /** The longest idle lifetime under which it made tokens: none outlives `supersededAt` plus this. */
+  readonly idleTtlSeconds: number;
 }
 
 /**
@@ -54,11 +56,7 @@ async function reconcile(
   known: readonly KnownSecret[],
   given: readonly string[],
 ): Promise<KnownSecret[]> {
-  // No refresh token outlives the idle lifetime, so a secret superseded for longer than that has no tokens left.
-  const horizon = now - policy.idleTtlSeconds * 1000;
-  const missing = known.filter(
-    (each) => !given.includes(each.fingerprint) && (each.supersededAt === null || each.supersededAt > horizon),
-  );
+  const missing = known.filter((each) => !given.includes(each.fingerprint) && mayHaveTokens(each, now));
   if (missing.length > 0 && (await dependOn(missing, store, now))) {
     throw new PawlError(
       "store_incompatible",
@@ -70,10 +68,16 @@ async function reconcile(
     const before = known.find((each) => each.fingerprint === fingerprint);
     const keyId = before?.keyId ?? freeKeyId([...known, ...result]);
     const supersededAt = position === 0 ? null : (before?.supersededAt ?? now);
-    result.push({ keyId, fingerprint, supersededAt });
+    const idleTtlSeconds = Math.max(before?.idleTtlSeconds ?? 0, policy.idleTtlSeconds);
+    result.push({ keyId, fingerprint, supersededAt, idleTtlSeconds });
   }
   // A missing one keeps its key id: whoever still runs with it, or comes back with it, must mean the same tokens.
   return [...result, ...missing.map((each) => ({ ...each, supersededAt: each.supersededAt ?? now }))];
+}
+
+/** No refresh token outlives the idle lifetime, so a secret superseded for longer than that has no tokens left. */
+function mayHaveTokens(secret: KnownSecret, now: number): boolean {
+  return secret.supersededAt === null || secret.supersededAt + secret.idleTtlSeconds * 1000 > now;
 }
 
 function freeKeyId(taken: readonly KnownSecret[]): number {

@@ -95,7 +95,7 @@ export async function issue(context: Context, input: IssueInput): Promise<Grant>
     const record = seenFrom(empty, input, now);
     if (!(await store.insert(record))) continue; // 80 random bits met twice within a millisecond: draw again.
     tell(context, record, now, "session_created");
-    await enforceLimit(context, record);
+    await enforceLimit(context, record.subject);
     return createGrant(context, record, now, "issued", token.expiresAt, encodeRefreshToken(token, secrets.newest));
   }
   throw cannotAnswer("No free session id was found; retry.");

@@ -16,7 +16,10 @@ export interface SessionsOptions extends PolicyOptions {
   readonly issuer?: string;
   /** `aud` of access tokens. Default: the issuer. */
   readonly audience?: string;
-  /** Default `ES256`. `RS256` is for interoperability only. */
+  /**
+   * Default: that of the newest signing key, `ES256` on an empty store. Another one than the newest key's publishes a
+   * new key. `RS256` is for interoperability only.
+   */
   readonly algorithm?: Algorithm;
   /**
    * At least 32 random bytes, base64url; during a rotation several, comma-separated, newest first. Default: what the
@@ -152,8 +155,11 @@ export interface Sessions {
   story(sid: string): Promise<SessionStory | undefined>;
   /** Ends one session. Resolves false when it is unknown or already over. With `subject`, only if it is theirs. */
   revoke(sid: string, reason: SessionEnd, subject?: string): Promise<boolean>;
-  /** Ends every live session of a subject but `except`. Resolves how many. */
-  revokeAll(subject: string, reason: SessionEnd, except?: string): Promise<number>;
+  /**
+   * Ends every session of a subject but `except`. Resolves how many were live.
+   * @param createdBefore milliseconds: spares sessions that began at or after this instant. Default: none
+   */
+  revokeAll(subject: string, reason: SessionEnd, except?: string, createdBefore?: number): Promise<number>;
   /** The person proved who they are again: a new access token with `auth_time` now; the session goes on. */
   reauthenticate(sid: string, amr?: readonly string[]): Promise<Grant>;
   /** The revocation feed after `cursor`. @throws `invalid_request` for a malformed cursor. */

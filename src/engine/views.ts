@@ -5,7 +5,7 @@ import { idleExpiresAt, isPastEnd } from "../core/decide.ts";
 import type { SessionRecord } from "../core/record.ts";
 import type { SessionStory, SessionView } from "./types.ts";
 
-/** Times that would tell a thief when the owner was last here are coarsened to this (peers.md, trace B1). */
+/** Exact times would tell a thief when the owner refreshes, so that he could keep in step; these are coarsened. */
 const coarseSeconds = 300;
 
 function coarsened(seconds: number): number {
@@ -31,12 +31,11 @@ export function overSince(record: SessionRecord): number {
 
 /** What a client sees (CONTRACT section 2). */
 export function viewOf(record: SessionRecord): SessionView {
-  const createdAt = Math.floor(record.createdAt / 1000);
   return {
     id: record.sid,
-    created_at: createdAt,
-    last_seen_at: Math.max(createdAt, coarsened(record.lastSeenAt / 1000)),
-    idle_expires_at: Math.min(record.expiresAt, coarsened(idleExpiresAt(record))),
+    created_at: Math.floor(record.createdAt / 1000),
+    last_seen_at: coarsened(record.lastSeenAt / 1000),
+    idle_expires_at: coarsened(idleExpiresAt(record)),
     expires_at: record.expiresAt,
     user_agent: record.userAgent || null,
     ip: record.ip || null,

@@ -10,11 +10,11 @@ const tokenCharactersMax = 8192;
 
 /**
  * The bearer token of a request.
- * @throws CredentialsMissing when there is no header, or one of another scheme.
+ * @throws CredentialsMissing when there is no header, no token in it, or one of another scheme.
  * @throws PawlError `invalid_request` when it is malformed or came twice (RFC 6750 section 3.1).
  */
 export function bearerToken(header: string | undefined): string {
-  if (header === undefined) throw new CredentialsMissing();
+  if (header === undefined || /^bearer *$/i.test(header)) throw new CredentialsMissing();
   const token = bearerShape.exec(header)?.[1];
   if (token !== undefined && token.length <= tokenCharactersMax) return token;
   if (!/^bearer(?![A-Za-z0-9!#$%&'*+.^_`|~-])/i.test(header)) throw new CredentialsMissing();

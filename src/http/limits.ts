@@ -90,6 +90,9 @@ function takeOne(buckets: Map<string, Bucket>, key: string, setting: RateLimitSe
     bucket = { tokens: setting.burst, at: now };
     buckets.set(key, bucket);
   }
+  // The last one used is the last one forgotten.
+  buckets.delete(key);
+  buckets.set(key, bucket);
   // A clock that was set back gives nothing and takes nothing.
   bucket.tokens = Math.min(setting.burst, bucket.tokens + Math.max(0, now - bucket.at) * perMillisecond);
   bucket.at = now;

@@ -24,7 +24,9 @@ export function createLoopbackRedirect(issuer: string): (incoming: Incoming) => 
   };
 }
 
+/** The start page for anybody, other paths for those who ask for a page: /healthz and the like answer under any name. */
 function isPageRequest(incoming: Incoming): boolean {
+  if (incoming.path === "/") return true;
   return incoming.header("accept")?.includes("text/html") ?? false;
 }
 

@@ -4,6 +4,7 @@
 
 import { PawlError } from "../core/errors.ts";
 import { refreshTokenCharacters, refreshTokenPrefix } from "../core/refresh-token.ts";
+import { checkAttempt } from "../engine/rotation.ts";
 import type { PresentInput } from "../engine/types.ts";
 import type { Call, Endpoint, Parts } from "./endpoint.ts";
 import { empty, sessionResponse, userOf } from "./endpoint.ts";
@@ -22,6 +23,7 @@ export function rotationEndpoints(parts: Parts): readonly Endpoint[] {
 }
 
 async function refresh(parts: Parts, call: Call): Promise<Outgoing> {
+  checkAttempt(call.incoming.header("idempotency-key"));
   const tokens = presentedTokens(parts, call);
   const transport = call.bodyToken === undefined ? "cookie" : "body";
   demandRefreshLimits(parts, call, tokens[0]);
@@ -35,7 +37,9 @@ async function refresh(parts: Parts, call: Call): Promise<Outgoing> {
 }
 
 async function confirm(parts: Parts, call: Call): Promise<Outgoing> {
+  checkAttempt(call.incoming.header("idempotency-key"));
   const tokens = presentedTokens(parts, call);
+  demandRefreshLimits(parts, call, tokens[0]);
   await firstAccepted(tokens, (token) => parts.sessions.confirm(presentInput(call, token)));
   return empty(parts, 204);
 }

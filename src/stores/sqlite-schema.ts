@@ -5,7 +5,7 @@
 // No SQLite version is refused. The WAL-reset defect (fixed in 3.51.3) needs two processes that checkpoint at the same
 // instant; Node 22.13 ships 3.47 and is supported, and two processes on one file are the exception here.
 
-import { closeSync, fsyncSync, mkdirSync, openSync, readSync } from "node:fs";
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync } from "node:fs";
 import { dirname } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { PawlError } from "../core/errors.ts";
@@ -73,7 +73,7 @@ function notOurs(file: string): PawlError {
 export function claimFile(file: string): void {
   let header: Buffer;
   try {
-    mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+    makeFolder(dirname(file));
     header = readHeader(file) ?? createEmpty(file);
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? "unknown";
@@ -84,6 +84,17 @@ export function claimFile(file: string): void {
   const isSqlite = header.length === headerBytes && header.toString("latin1", 0, magic.length) === magic;
   // The id is written in the transaction that creates the tables, before the log is turned on: it is never only in the log.
   if (!isSqlite || header.readUInt32BE(applicationIdAt) !== applicationId) throw notOurs(file);
+}
+
+/** One level at a time: on some file systems Node's recursive mkdir never comes back. */
+function makeFolder(folder: string): void {
+  if (existsSync(folder)) return;
+  makeFolder(dirname(folder));
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+  }
 }
 
 function readHeader(file: string): Buffer | undefined {

@@ -43,7 +43,6 @@ export function bearerTests(subject: SuiteSubject): void {
         assert.equal((await send(`${scheme} ${accessToken}`)).status, 200, scheme);
       }
       for (const malformed of [
-        "Bearer",
         `Bearer ${accessToken} x`,
         `Bearer ${accessToken}, Bearer ${accessToken}`,
         `Bearer "${accessToken}"`,
@@ -52,7 +51,14 @@ export function bearerTests(subject: SuiteSubject): void {
       ]) {
         assertProblem(await send(malformed), "invalid_request");
       }
-      for (const other of [accessToken, `BearerX ${accessToken}`, `DPoP ${accessToken}`, `Token ${accessToken}`]) {
+      for (const other of [
+        "Bearer",
+        "Bearer ",
+        accessToken,
+        `BearerX ${accessToken}`,
+        `DPoP ${accessToken}`,
+        `Token ${accessToken}`,
+      ]) {
         assertProblem(await send(other), "invalid_token");
       }
       assertProblem(await scene.get(`/auth/session?access_token=${accessToken}`), "invalid_token");

@@ -51,7 +51,7 @@ const outcomes: Readonly<Record<Prediction, Outcome>> = {
   over: "over",
 };
 
-const walks = 24;
+const walks = 16;
 const stepsPerWalk = 14;
 
 async function walk(first: LabSession, seed: number, steps: number, seen: Set<Outcome>): Promise<void> {
@@ -79,6 +79,8 @@ async function walk(first: LabSession, seed: number, steps: number, seen: Set<Ou
       await rest([100, 1_000, 4_200][draw(3)] as number);
     }
     if (exchange === undefined) continue;
+    // Cut off on a busy machine: whether the server acted is not known, so nothing more is foretold.
+    if (exchange.outcome === "failed") return;
     seen.add(exchange.outcome);
     story.push(`${exchange.request}: ${exchange.outcome}`);
     if (expected !== undefined) {
@@ -96,7 +98,7 @@ describe("the lab foretells what the server answers", () => {
   it("on random walks", async () => {
     const seen = new Set<Outcome>();
     const labs: LabSession[] = [];
-    // One after the other: two dozen passwords at once take longer than a grace of two seconds.
+    // One after the other: many passwords at once take longer than a grace of two seconds.
     while (labs.length < walks) labs.push(await start());
     await Promise.all(labs.map((lab, index) => walk(lab, index + 1, stepsPerWalk, seen)));
     for (const outcome of Object.values(outcomes)) {

@@ -10,7 +10,6 @@ import { contrastProblems, overflows, structureProblems } from "./accessibility.
 import { chromiumMissing, launchChromium, openPage, type WatchedPage } from "./chromium.ts";
 
 const password = "four unlikely words together";
-const graceSeconds = 2;
 
 let people = 0;
 const newEmail = (): string => {
@@ -26,8 +25,54 @@ async function signUp(page: Page, origin: string): Promise<string> {
   await form.getByLabel("E-mail address").fill(email);
   await form.getByLabel("Password", { exact: true }).fill(password);
   await form.getByRole("button", { name: "Create account" }).click();
-  await page.locator("#lab-bench").waitFor().catch(async (error: unknown) => { console.log(await page.locator("body").innerText()); throw error; });
+  await arrives(page);
   return email;
+}
+
+/** Waits for the lab, which is the last thing to appear; a failure shows what the page says instead. */
+async function arrives(page: Page): Promise<void> {
+  const failure = async (): Promise<never> => assert.fail(await page.locator("body").innerText());
+  await page.locator("#lab-bench").waitFor().catch(failure);
+}
+
+const impatientStartsMax = 5;
+
+/** Signs up and starts the lab where requests may live two seconds only: on a busy machine some take longer. */
+async function signUpPatiently(page: Page, origin: string): Promise<void> {
+  const email = newEmail();
+  await page.goto(origin);
+  const isThere = (id: string): Promise<boolean> => page.locator(id).isVisible();
+  for (let starts = 0; starts < impatientStartsMax && !(await isThere("#lab-bench")); starts += 1) {
+    if (await isThere("#lab-start")) {
+      await page.getByLabel("Your password", { exact: true }).fill(password);
+      await page.getByRole("button", { name: "Start the lab" }).click();
+    } else {
+      // Whether the account was created although the answer was cut off shows in the next try.
+      await fetch(`${origin}/auth/register`, {
+        method: "POST",
+        headers: { "content-type": "application/json" },
+        body: JSON.stringify({ email, password, transport: "body" }),
+      }).catch(() => undefined);
+      await signIn(page, email, password);
+    }
+    await page.locator("form[aria-busy]").waitFor({ state: "detached" });
+    await page
+      .locator("#lab-bench, #lab-start, #form-in .field-error:not(:empty)")
+      .locator("visible=true")
+      .first()
+      .waitFor();
+  }
+  await arrives(page);
+}
+
+/** Reloads until so many devices are listed: the lab of the page before ends by a request that nobody waits for. */
+async function reloadUntilDevices(page: Page, count: number): Promise<void> {
+  for (let reloads = 0; reloads < 10; reloads += 1) {
+    await page.reload();
+    await devices(page).first().waitFor();
+    if ((await devices(page).count()) === count) return;
+  }
+  assert.fail(`the list never shows ${count} devices`);
 }
 
 async function signIn(page: Page, email: string, with_: string): Promise<void> {
@@ -63,24 +108,23 @@ const tokenLike = /pawl_rt_[\w-]{12,}|eyJ[\w-]{12,}/;
 // Most of the time is waiting for soft zones: side by side they wait together.
 describe("pages", { skip: chromiumMissing, concurrency: 3 }, () => {
   let server: Server;
+  /** With a grace of two seconds, for those who watch soft zones pass. */
+  let impatient: Server;
   let browser: Browser;
-  const opened: WatchedPage[] = [];
 
-  const open = async (options: Parameters<typeof openPage>[2] = {}): Promise<WatchedPage> => {
-    const watched = await openPage(browser, server.origin, options);
-    opened.push(watched);
-    return watched;
-  };
+  const open = (options: Parameters<typeof openPage>[2] = {}, on: Server = server): Promise<WatchedPage> =>
+    openPage(browser, on.origin, options);
 
   before(async () => {
     const index = new URL("../../dist/console/app.js", import.meta.url);
     assert.ok(existsSync(index), "the pages are not built: run node tools/build.mjs");
-    server = await serve(["--rate-limit", "off", "--grace", `${graceSeconds}s`]);
+    server = await serve(["--rate-limit", "off"]);
+    impatient = await serve(["--rate-limit", "off", "--store", "memory:", "--grace", "2s"]);
     browser = await launchChromium();
   });
   after(async () => {
     await browser?.close();
-    await server?.stop();
+    await Promise.all([server?.stop(), impatient?.stop()]);
   });
 
   it("signs up by keyboard, shows the devices, and stays signed in over a reload", async () => {
@@ -97,15 +141,13 @@ describe("pages", { skip: chromiumMissing, concurrency: 3 }, () => {
     await page.keyboard.press("Tab");
     await page.keyboard.type(password);
     await page.keyboard.press("Enter");
-    await page.locator("#lab-bench").waitFor();
+    await arrives(page);
     assert.equal(await page.locator("#who").textContent(), "Ada Lovelace");
     await page.getByText("token lab", { exact: true }).waitFor();
     assert.equal(await devices(page).count(), 2);
-    await page.reload();
-    await page.locator("#home").waitFor();
-    await page.getByLabel("Your password", { exact: true }).fill(password);
     // The lab of before the reload ended with the page; the cookie's session went on.
-    assert.equal(await devices(page).count(), 1);
+    await reloadUntilDevices(page, 1);
+    await page.getByLabel("Your password", { exact: true }).fill(password);
     await page.getByRole("button", { name: "Start the lab" }).click();
     await page.getByText("token lab", { exact: true }).waitFor();
     assert.equal(await devices(page).count(), 2);
@@ -114,8 +156,10 @@ describe("pages", { skip: chromiumMissing, concurrency: 3 }, () => {
   });
 
   it("shows how a replay is caught, and that the page's own session goes on", async () => {
-    const { page, assertClean, close } = await open();
-    await signUp(page, server.origin);
+    const { page, assertClean, close } = await open({}, impatient);
+    await signUpPatiently(page, impatient.origin);
+    await page.getByText("token lab", { exact: true }).waitFor();
+    const count = await devices(page).count();
     await pull(page, "Refresh", /Rotated: generation 1/);
     await pull(page, "Retry the last request", /Identical successor: generation 1/);
     await pull(page, "Refresh", /Settled/);
@@ -130,7 +174,7 @@ describe("pages", { skip: chromiumMissing, concurrency: 3 }, () => {
       "true",
     );
     await page.getByText("token lab", { exact: true }).waitFor({ state: "detached" });
-    assert.equal(await devices(page).count(), 1);
+    assert.equal(await devices(page).count(), count - 1);
     await page.getByRole("button", { name: "Refresh now" }).click();
     await page.locator("#session-moments").getByText("refresh · 200").waitFor();
     assertClean();
@@ -194,10 +238,8 @@ describe("pages", { skip: chromiumMissing, concurrency: 3 }, () => {
     const other = await open();
     await other.page.goto(server.origin);
     await signIn(other.page, email, password);
-    await other.page.locator("#lab-bench").waitFor();
-    await page.reload();
-    await devices(page).nth(2).waitFor();
-    assert.equal(await devices(page).count(), 3);
+    await arrives(other.page);
+    await reloadUntilDevices(page, 3);
     await devices(page).first().getByRole("button").click();
     await devices(page).nth(2).waitFor({ state: "detached" });
     assert.equal(await page.locator(":focus").getAttribute("id"), "devices-title");
@@ -214,7 +256,7 @@ describe("pages", { skip: chromiumMissing, concurrency: 3 }, () => {
     await form.getByLabel("Current password", { exact: true }).fill(password);
     await form.getByRole("button", { name: "Change password" }).click();
     await page.getByText("The password is changed.").waitFor();
-    await page.locator("#lab-bench").waitFor();
+    await arrives(page);
     await page.reload();
     await page.locator("#home").waitFor();
     assertClean();
@@ -256,7 +298,7 @@ describe("pages", { skip: chromiumMissing, concurrency: 3 }, () => {
     assert.deepEqual(await structureProblems(page), []);
     await page.getByRole("link", { name: "Go to sign-in" }).click();
     await signIn(page, email, newPassword);
-    await page.locator("#lab-bench").waitFor();
+    await arrives(page);
     await page.goto(`${server.origin}/reset#${fragment}`);
     await page.getByLabel("New password", { exact: true }).fill(newPassword);
     await page.getByRole("button", { name: "Set the password" }).click();
@@ -269,7 +311,7 @@ describe("pages", { skip: chromiumMissing, concurrency: 3 }, () => {
 
   for (const colorScheme of ["light", "dark"] as const) {
     it(`is readable and operable in ${colorScheme}, also at 360 pixels`, async () => {
-      const { page, assertClean, close } = await open({ colorScheme, reducedMotion: "reduce" });
+      const { page, assertClean, close } = await open({ colorScheme, reducedMotion: "reduce" }, impatient);
       const check = async (where: string): Promise<void> => {
         assert.deepEqual(await structureProblems(page), [], where);
         assert.deepEqual(await contrastProblems(page), [], where);
@@ -278,11 +320,11 @@ describe("pages", { skip: chromiumMissing, concurrency: 3 }, () => {
           assert.equal(await overflows(page), false, `${where} at ${width}`);
         }
       };
-      await page.goto(server.origin);
+      await page.goto(impatient.origin);
       await page.locator("#welcome").waitFor();
       await page.getByRole("button", { name: "Sign in" }).click();
       await check("sign-in with an error");
-      await signUp(page, server.origin);
+      await signUpPatiently(page, impatient.origin);
       await page.getByText("token lab", { exact: true }).waitFor();
       await pull(page, "Refresh", /Rotated/);
       await check("rotated");

@@ -21,6 +21,7 @@ import {
   newScene,
   play,
   refresh,
+  ring,
   rotatedRing,
   softZone,
   startAt,
@@ -83,6 +84,17 @@ describe("row 1: the current token", () => {
     assert.equal(refresh(scene, scene.first, keyB).expiresAt, p.expiresAt);
     scene.now += softZone;
     assert.equal(refresh(scene, scene.first, keyC).expiresAt, Math.floor(scene.now / 1000) + 604_800);
+  });
+
+  test("a burst that a process with another secret began goes on under ours", () => {
+    const scene = newScene();
+    scene.ring = rotatedRing;
+    assert.equal(refresh(scene, scene.first, keyA).keyId, 2);
+    scene.ring = ring;
+    const ours = refresh(scene, scene.first, keyB);
+    assert.equal(ours.keyId, 1);
+    scene.now += softZone;
+    assert.equal(outcome(scene, ours, keyC), "rotate");
   });
 
   test("expiry never lies beyond the end of the session", () => {

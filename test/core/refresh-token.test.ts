@@ -98,6 +98,7 @@ describe("codec", () => {
   });
 
   test("any other text is refused", () => {
+    refused(undefined as unknown as string);
     fc.assert(fc.property(fc.string({ maxLength: 200 }), (text) => refused(text)));
     fc.assert(fc.property(bytes(107), (raw) => refused(`pawl_rt_${Buffer.from(raw).toString("base64url")}`)));
   });

@@ -86,6 +86,28 @@ describe("issue", () => {
     assert.equal(next.authorizationExpiresIn, 500);
   });
 
+  test("a limit of one and ten sign-ins at once leave exactly one session", async () => {
+    const { sessions, signIn } = await stage({ sessionsMax: 1 });
+    await Promise.all(Array.from({ length: 10 }, () => signIn()));
+    assert.equal((await sessions.list("u")).length, 1);
+  });
+
+  test("the largest limit is kept, too, and expired rows do not hide older sessions from revokeAll", async () => {
+    const { sessions, signIn, platform } = await stage({ sessionsMax: 1000, idleTtlSeconds: 100 });
+    const old = await signIn();
+    let kept = token(old);
+    for (let n = 0; n < 1020; n += 1) {
+      platform.clock.advance(100);
+      await signIn();
+      if (n % 500 === 0) kept = token(await sessions.refresh({ refreshToken: kept, attempt: key(n) }));
+    }
+    assert.equal((await sessions.list("u")).length <= 1000, true);
+    assert.equal((await sessions.story(old.record.sid))?.state, "live");
+    await sessions.revokeAll("u", "password_change");
+    assert.equal((await sessions.story(old.record.sid))?.reason, "password_change");
+    assert.deepEqual(await sessions.list("u"), []);
+  });
+
   test("the least recently used session makes room, and says why it ended", async () => {
     const { sessions, platform, signIn, events } = await stage({ sessionsMax: 3 });
     const grants: Grant[] = [];
@@ -268,6 +290,18 @@ describe("ending", () => {
     assert.equal((await sessions.list("other")).length, 1);
   });
 
+  test("revokeAll can spare what began later", async () => {
+    const { sessions, signIn, platform } = await stage();
+    await signIn();
+    platform.clock.advance(10);
+    const later = await signIn();
+    assert.equal(await sessions.revokeAll("u", "password_change", undefined, platform.clock.now()), 1);
+    assert.deepEqual(
+      (await sessions.list("u")).map((record) => record.sid),
+      [later.record.sid],
+    );
+  });
+
   test("the feed tells each ending once, resumes at the cursor, and lets entries go", async () => {
     const { sessions, signIn, platform } = await stage();
     const grants = [await signIn(), await signIn()];
@@ -275,7 +309,7 @@ describe("ending", () => {
     assert.deepEqual(start.revocations, []);
     await sessions.revoke(grants[0]?.record.sid as string, "revoked");
     const first = await sessions.revocations(start.cursor);
-    const seconds = Math.floor(platform.clock.now() / 1000);
+    const seconds = Math.floor(platform.clock.now() / 1000) + 1;
     assert.deepEqual(first.revocations, [{ sid: grants[0]?.record.sid, notBefore: seconds, exp: seconds + 900 }]);
     await sessions.logout({ refreshToken: token(grants[1] as Grant) });
     const second = await sessions.revocations(first.cursor);
@@ -284,7 +318,7 @@ describe("ending", () => {
       [grants[1]?.record.sid],
     );
     assert.equal((await sessions.revocations()).revocations.length, 2);
-    platform.clock.advance(900_000);
+    platform.clock.advance(901_000);
     assert.equal((await sessions.revocations()).revocations.length, 0);
   });
 });
@@ -353,7 +387,16 @@ describe("views, events, purge", () => {
   });
 
   test("purge keeps a story for a week, runs by itself, and leaves the living alone", async () => {
-    const { sessions, signIn, platform } = await stage({}, "simulated");
+    const simulated = createSimulatedPlatform();
+    const periodic: (() => void)[] = [];
+    const every = (_milliseconds: number, task: () => void): (() => void) => {
+      periodic.push(task);
+      return () => {};
+    };
+    const { sessions, signIn } = await stage({
+      platform: { ...simulated, scheduler: { ...simulated.scheduler, every } },
+    });
+    const platform = simulated;
     const ended = await signIn();
     const living = await signIn();
     await sessions.revoke(ended.record.sid, "revoked_by_operator");
@@ -361,7 +404,10 @@ describe("views, events, purge", () => {
     assert.equal((await sessions.story(ended.record.sid))?.state, "ended");
     platform.clock.advance(86_400_000);
     await sessions.refresh({ refreshToken: token(living) });
-    platform.clock.advance(6 * 86_400_000 + 120_000);
+    platform.clock.advance(6 * 86_400_000 - 1);
+    assert.equal((await sessions.purge()).removed, 1, "the feed entry alone");
+    platform.clock.advance(1);
+    for (const task of periodic) task();
     await new Promise((resolve) => setImmediate(resolve));
     assert.equal(await sessions.story(ended.record.sid), undefined);
     assert.equal((await sessions.story(living.record.sid))?.state, "live");

@@ -155,6 +155,8 @@ describe("pages under another loopback name", () => {
 
   test("nothing else is", async () => {
     const handler = await create({ extraRoutes });
+    const plain = await visit(handler, "127.0.0.1:4000", "/", { headers: { accept: "*/*" } });
+    assert.equal(plain.status, 307, "the start page, whatever the visitor accepts");
     for (const host of [
       "localhost:4000",
       "LocalHost:4000",
@@ -169,7 +171,7 @@ describe("pages under another loopback name", () => {
     }
     assert.equal((await visit(handler, "127.0.0.1:4000", "/", { method: "POST" })).status, 200);
     assert.equal(
-      (await visit(handler, "127.0.0.1:4000", "/", { headers: { accept: "application/json" } })).status,
+      (await visit(handler, "127.0.0.1:4000", "/healthz", { headers: { accept: "application/json" } })).status,
       200,
     );
     assert.equal((await visit(handler, "127.0.0.1:4000", "/auth/session")).status, 401);

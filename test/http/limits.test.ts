@@ -39,14 +39,15 @@ test("a clock that was set back gives nothing and takes nothing", () => {
   assert.equal(limits.take("login_address", "a").allowed, true);
 });
 
-test("memory is bounded: the oldest key is forgotten", () => {
+test("memory is bounded: the key unused for longest is forgotten", () => {
   const limits = createRateLimits(createSimulatedPlatform(), { login_address: { burst: 1, perMinute: 1 } });
   const allowed = (key: string): boolean => limits.take("login_address", key).allowed;
   assert.equal(allowed("first"), true);
   for (let index = 1; index < rateLimitKeysMax; index += 1) allowed(`key ${index}`);
   assert.equal(allowed("first"), false, "remembered as long as there is room");
   allowed("one more");
-  assert.equal(allowed("first"), true, "forgotten, which errs towards yes");
+  assert.equal(allowed("first"), false, "used a moment ago, so another one went");
+  assert.equal(allowed("key 1"), true, "forgotten, which errs towards yes");
 });
 
 test("settings out of bounds are refused", () => {
