@@ -12,10 +12,14 @@ function table(keys: readonly KeyView[]): string {
   return columns(["KEY ID", "ALGORITHM", "STATE", "CREATED (UTC)"], rows);
 }
 
+function shown({ createdAt, ...key }: KeyView): object {
+  return { ...key, created_at: createdAt };
+}
+
 /** `pawl keys list` */
 export async function listKeys(invocation: Invocation): Promise<number> {
   return withStore(invocation, async ({ sessions }) => {
-    if (invocation.json) printJson(invocation.terminal, { keys: sessions.keys() });
+    if (invocation.json) printJson(invocation.terminal, { keys: sessions.keys().map(shown) });
     else print(invocation.terminal, table(sessions.keys()));
     return 0;
   });
@@ -25,7 +29,7 @@ export async function listKeys(invocation: Invocation): Promise<number> {
 export async function rotateKeys(invocation: Invocation): Promise<number> {
   return withStore(invocation, async ({ sessions }) => {
     const key = await sessions.rotateKeys();
-    if (invocation.json) printJson(invocation.terminal, { key });
+    if (invocation.json) printJson(invocation.terminal, { key: shown(key) });
     else print(invocation.terminal, table([key]));
     return 0;
   });

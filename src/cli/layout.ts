@@ -1,5 +1,5 @@
 // How lists and instants look on a terminal: aligned columns, UTC times, user-supplied text with its control characters
-// encoded. Owns layout only; JSON output does not come through here.
+// encoded. Owns layout, and the unit of instants in JSON.
 
 import { printable } from "../server/log.ts";
 import { UsageError } from "./arguments.ts";
@@ -19,6 +19,11 @@ export function columns(heading: readonly string[], rows: readonly (readonly str
 /** `2026-11-23 20:51` in UTC. */
 export function instant(milliseconds: number): string {
   return new Date(milliseconds).toISOString().slice(0, 16).replace("T", " ");
+}
+
+/** Whole seconds since the epoch, as every instant in JSON is. */
+export function seconds(milliseconds: number): number {
+  return Math.floor(milliseconds / 1000);
 }
 
 /** The text, cut to `characters`. */

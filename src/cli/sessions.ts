@@ -8,7 +8,7 @@ import type { SessionStory } from "../engine/types.ts";
 import { stateOf } from "../engine/views.ts";
 import { printable } from "../server/log.ts";
 import type { Invocation } from "./commands.ts";
-import { columns, instant, readLimit, shortened, textFlag } from "./layout.ts";
+import { columns, instant, readLimit, seconds, shortened, textFlag } from "./layout.ts";
 import { type Opened, withStore } from "./opened.ts";
 import { subjectOf } from "./subjects.ts";
 import { print, printJson } from "./terminal.ts";
@@ -100,7 +100,8 @@ export async function showSession(invocation: Invocation): Promise<number> {
   return withStore(invocation, async (opened) => {
     const story = await storyOf(opened, invocation);
     if (json) {
-      printJson(terminal, story);
+      const { endedAt, history, reason = null, ...rest } = story;
+      printJson(terminal, { ...rest, reason, ended_at: endedSeconds(endedAt), history: inSeconds(history) });
       return 0;
     }
     const { session } = story;
@@ -121,6 +122,14 @@ export async function showSession(invocation: Invocation): Promise<number> {
     printHistory(invocation, story);
     return 0;
   });
+}
+
+function endedSeconds(endedAt: number | undefined): number | null {
+  return endedAt === undefined ? null : seconds(endedAt);
+}
+
+function inSeconds(history: SessionStory["history"]): object[] {
+  return history.map((entry) => ({ ...entry, at: seconds(entry.at) }));
 }
 
 const endings: Readonly<Record<SessionEnd, string>> = {
@@ -148,8 +157,9 @@ export async function whySession(invocation: Invocation): Promise<number> {
     const story = await storyOf(opened, invocation);
     const why = whyOf(story);
     if (json) {
-      const { state, reason = null, endedAt = null, history } = story;
-      printJson(terminal, { id: story.session.id, state, reason, endedAt, why, history });
+      const { state, reason = null, endedAt, history } = story;
+      const ended = { state, reason, ended_at: endedSeconds(endedAt) };
+      printJson(terminal, { id: story.session.id, ...ended, why, history: inSeconds(history) });
       return 0;
     }
     print(terminal, story.endedAt === undefined ? why : `${instant(story.endedAt)}  ${why}`);

@@ -2,16 +2,21 @@
 // Owns the wording; the rules are those of server/accounts.
 
 import { disableUser as endUser } from "../server/accounts/ending.ts";
+import type { AccountView } from "../server/accounts/types.ts";
 import { printable } from "../server/log.ts";
 import { refuseMemory } from "../server/stores.ts";
 import type { Invocation } from "./commands.ts";
-import { columns, instant, readLimit, textFlag } from "./layout.ts";
+import { columns, instant, readLimit, seconds, textFlag } from "./layout.ts";
 import { withStore } from "./opened.ts";
 import { readNewPassword } from "./password.ts";
 import { print, printJson } from "./terminal.ts";
 
 function emailOf(invocation: Invocation): string {
   return invocation.operands[0] ?? "";
+}
+
+function shown({ createdAt, ...account }: AccountView): object {
+  return { ...account, created_at: seconds(createdAt) };
 }
 
 /** `pawl users add <email> [--name <name>] [--password-stdin]` */
@@ -24,7 +29,7 @@ export async function addUser(invocation: Invocation): Promise<number> {
     invocation,
     async ({ accounts }) => {
       const user = await accounts.add(emailOf(invocation), password, textFlag(flags, "name"));
-      if (json) printJson(terminal, user);
+      if (json) printJson(terminal, shown(user));
       else print(terminal, `added ${printable(user.email)} (${user.id})`);
       return 0;
     },
@@ -40,7 +45,7 @@ export async function listUsers(invocation: Invocation): Promise<number> {
     const users = await accounts.list(textFlag(flags, "after"), limit);
     const next = users.length === limit ? (users.at(-1)?.id ?? null) : null;
     if (json) {
-      printJson(terminal, { users, next });
+      printJson(terminal, { users: users.map(shown), next });
       return 0;
     }
     const rows = users.map((user) => [
@@ -61,7 +66,7 @@ export async function disableUser(invocation: Invocation): Promise<number> {
   const { terminal, json } = invocation;
   return withStore(invocation, async ({ accounts, sessions }) => {
     const { account, revoked } = await endUser(accounts, sessions, emailOf(invocation));
-    if (json) printJson(terminal, { user: account, revoked });
+    if (json) printJson(terminal, { user: shown(account), revoked });
     else print(terminal, `disabled ${printable(account.email)}; sessions ended: ${revoked}`);
     return 0;
   });
@@ -72,7 +77,7 @@ export async function enableUser(invocation: Invocation): Promise<number> {
   const { terminal, json } = invocation;
   return withStore(invocation, async ({ accounts }) => {
     const user = await accounts.enable(emailOf(invocation));
-    if (json) printJson(terminal, { user });
+    if (json) printJson(terminal, { user: shown(user) });
     else print(terminal, `enabled ${printable(user.email)}`);
     return 0;
   });
@@ -85,7 +90,7 @@ export async function resetUser(invocation: Invocation): Promise<number> {
     const { token, expiresAt } = await accounts.createReset(emailOf(invocation));
     // In the fragment, so that no server or proxy ever logs it.
     const link = `${sessions.issuer}/reset#${token}`;
-    if (json) printJson(terminal, { link, expiresAt });
+    if (json) printJson(terminal, { link, expires_at: seconds(expiresAt) });
     else print(terminal, link);
     return 0;
   });

@@ -119,7 +119,7 @@ test(`kill -9, ${kills} times: nothing acknowledged is lost, nobody is logged ou
     const clients = Array.from({ length: clientsCount }, (_, number) => client(shared, number));
     const failed = Promise.all(clients).then(() => undefined);
     for (let kill = 0; kill < kills; kill += 1) {
-      await Promise.race([new Promise((resolve) => setTimeout(resolve, 20 + random() * 180)), failed]);
+      await Promise.race([new Promise((resolve) => setTimeout(resolve, 20 + random() * 380)), failed]);
       await program.kill();
       assertNothingLost();
       program = await startProgram(folder.path, { port, environment });
