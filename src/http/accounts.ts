@@ -2,7 +2,7 @@
 // implements it with accounts of its own (server/accounts); an application that has users may leave it out, then the
 // password endpoints do not exist (404), or implement it. Owns types only.
 
-import type { Origin } from "../engine/types.ts";
+import type { Origin, Sessions } from "../engine/types.ts";
 
 /** What a client sees of a user (CONTRACT section 2). */
 export interface User {
@@ -13,8 +13,13 @@ export interface User {
 
 /** Accounts with passwords. Every method may throw PawlError; addresses are for throttling. */
 export interface Accounts {
-  /** @throws `account_exists`, `weak_password`, `invalid_request`, `registration_closed`, `rate_limited`. */
-  register(input: { email: string; password: string; name?: string } & Origin): Promise<User>;
+  /**
+   * Adds an account. After `deadlineAt` (milliseconds; default none) nothing is written any more, so that a client that
+   * gave up and sends again is not told that its own account exists.
+   * @throws `account_exists`, `weak_password`, `invalid_request`, `registration_closed`, `rate_limited`,
+   * `store_unavailable`.
+   */
+  register(input: { email: string; password: string; name?: string; deadlineAt?: number } & Origin): Promise<User>;
   /** @throws `invalid_credentials` (also for disabled and unknown users, after the same time), `rate_limited`. */
   verify(input: { email: string; password: string } & Origin): Promise<User>;
   /** Checks the password of a signed-in user. @throws `invalid_credentials`, `rate_limited`. */
@@ -31,4 +36,11 @@ export interface Accounts {
    * that a sign-in racing a password change or a disabling is undone.
    */
   stillValid(user: User): Promise<boolean>;
+  /**
+   * Optional. Ends the sessions that an earlier change of this account should have ended and, because of a crash or a
+   * failure of the store, did not; forgets the ending once they are over. Called after the sessions of a changed
+   * password ended, and at each sign-in before its session is issued.
+   * @throws `store_unavailable`: the sign-in may be tried again.
+   */
+  finishEnding?(subject: string, sessions: Pick<Sessions, "revokeAll">): Promise<void>;
 }

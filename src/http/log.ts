@@ -27,10 +27,13 @@ const tokenShapes = /pawl_rt_[A-Za-z0-9_-]+|eyJ[A-Za-z0-9_.-]{16,}/g;
 /** What may be written about an unexpected failure. */
 export function failureDetail(failure: unknown): string {
   const text = failure instanceof Error ? `${failure.name}: ${failure.message}` : typeof failure;
-  return text
-    .slice(0, detailCharactersMax)
-    .replace(tokenShapes, "[token]")
-    .replace(/[^\x20-\x7e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return (
+    text
+      .replace(tokenShapes, "[token]")
+      // Only now: half a token may not look like one any more.
+      .slice(0, detailCharactersMax)
+      .replace(/[^\x20-\x7e]/g, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`)
+  );
 }
 
 const methods = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"]);

@@ -38,7 +38,7 @@ async function register(parts: Parts, accounts: Accounts, call: Call): Promise<O
   const transport = transportIn(call.body) ?? "cookie";
   if (parts.registration === "closed") throw new PawlError("registration_closed");
   if (call.client !== undefined) demandLimit(parts.limits, "register_address", addressKey(call.client));
-  const input = { ...call.origin, email, password };
+  const input = { ...call.origin, email, password, deadlineAt: call.deadlineAt };
   const user = await accounts.register(name === undefined ? input : { ...input, name });
   const grant = await signIn(parts, accounts, user, { ...call.origin, subject: user.id, transport });
   return sessionResponse(parts, grant, user, transport, 201);
@@ -50,6 +50,7 @@ async function login(parts: Parts, accounts: Accounts, call: Call): Promise<Outg
   const transport = transportIn(call.body) ?? "cookie";
   if (call.client !== undefined) demandLimit(parts.limits, "login_address", addressKey(call.client));
   const user = await accounts.verify({ ...call.origin, email, password });
+  await accounts.finishEnding?.(user.id, parts.sessions);
   const grant = await signIn(parts, accounts, user, { ...call.origin, subject: user.id, transport });
   return sessionResponse(parts, grant, user, transport);
 }
@@ -62,6 +63,7 @@ async function changePassword(parts: Parts, accounts: Accounts, call: Call): Pro
   const { subject, record } = await authenticated(parts, call);
   const user = await accounts.changePassword({ ...call.origin, subject, currentPassword, newPassword });
   await parts.sessions.revokeAll(subject, "password_change");
+  await accounts.finishEnding?.(subject, parts.sessions);
   const transport = wanted ?? record.transport;
   const { label, clientId } = record;
   const grant = await signIn(parts, accounts, user, { ...call.origin, subject, transport, label, clientId });

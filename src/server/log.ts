@@ -20,9 +20,8 @@ export interface Log {
 const ranks: Readonly<Record<LogLevel, number>> = { silent: 0, error: 1, info: 2, debug: 3 };
 const valueCharactersMax = 2048;
 
-/** Refresh tokens, JWTs, reset links and bearer credentials. */
-const tokenShapes =
-  /pawl_rt_[A-Za-z0-9_-]+|eyJ[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|(?<=\/reset#)[^\s"]+|(?<=[Bb]earer )[^\s"]+/g;
+/** Refresh tokens, JWTs (also the beginning of one), reset links and bearer credentials. Linear in the text. */
+const tokenShapes = /pawl_rt_[A-Za-z0-9_-]+|eyJ[A-Za-z0-9_.-]{16,}|(?<=\/reset#)[^\s"]+|(?<=[Bb]earer )[^\s"]+/g;
 
 /** C0, DEL, C1, line separators and the characters that reorder text (RFC 9839, Unicode bidi controls). */
 const unprintable =
@@ -31,10 +30,10 @@ const unprintable =
 
 /** The text without tokens, with every unprintable character as `\uXXXX`, cut to a bound. */
 export function printable(text: string): string {
-  const bounded = text.length > valueCharactersMax ? `${text.slice(0, valueCharactersMax)}…` : text;
-  return bounded
-    .replace(tokenShapes, "[token]")
-    .replace(unprintable, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  // Masked before it is cut: half a token may not look like one any more.
+  const masked = text.replace(tokenShapes, "[token]");
+  const bounded = masked.length > valueCharactersMax ? `${masked.slice(0, valueCharactersMax)}…` : masked;
+  return bounded.replace(unprintable, (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function plain(value: string | number | boolean): string | number | boolean {

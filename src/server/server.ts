@@ -10,6 +10,8 @@ import { createHandler, type Handler } from "../http/handler.ts";
 import { createRateLimits } from "../http/limits.ts";
 import { nodePlatform } from "../platform/node.ts";
 import { createAccounts } from "./accounts/accounts.ts";
+import { finishEndings } from "./accounts/ending.ts";
+import { requireImplementation } from "./accounts/password-hash.ts";
 import type { ServerAccounts } from "./accounts/types.ts";
 import type { Settings } from "./config.ts";
 import { issuerFor, registrationFor, warningsFor } from "./issuer.ts";
@@ -24,6 +26,7 @@ import { createStore, engineOptions, rememberIssuer } from "./stores.ts";
 /** The built pages, seen from src/server and from dist/server alike. */
 const pagesFolder = new URL("../../dist/", import.meta.url);
 const resetPurgeMilliseconds = 600_000;
+const endingsMilliseconds = 60_000;
 
 /** A server that serves. */
 export interface RunningServer {
@@ -61,6 +64,7 @@ interface Composed {
  */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
   const { settings, log, platform = nodePlatform } = options;
+  requireImplementation();
   const metrics = createMetrics(platform.clock);
   const state: { composed?: Composed; stopping: boolean } = { stopping: false };
   const serving = await serveNode(
@@ -72,15 +76,17 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
   );
   const { sessions, accounts } = state.composed as Composed;
   for (const warning of warningsFor(settings, sessions.issuer)) log.info(warning);
-  // Not before the ready line: the hashing is only needed at the first sign-in.
+  // Loaded not before the ready line: the hashing is only needed at the first sign-in.
   accounts.open().catch((error: Error) => log.error("passwords cannot be checked", { detail: error.message }));
   const stopPurge = platform.scheduler.every(resetPurgeMilliseconds, () => {
     accounts.purgeResets().catch(() => log.debug("lapsed resets were not purged; trying again later"));
   });
+  const stopEndings = platform.scheduler.every(endingsMilliseconds, () => endLeftOver(sessions, accounts, log));
   let closed: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     state.stopping = true;
     stopPurge();
+    stopEndings();
     await serving.close();
     await sessions.close();
   };
@@ -93,6 +99,17 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
       return closed;
     },
   };
+}
+
+/** Ends the sessions that a crash spared; never rejects, because it is tried again every minute. */
+async function endLeftOver(sessions: Sessions, accounts: ServerAccounts, log: Log): Promise<void> {
+  try {
+    const { finished, failed } = await finishEndings(accounts, sessions);
+    if (finished > 0) log.info("sessions that were left over after a change of an account ended", { finished });
+    if (failed > 0) log.error("sessions of changed accounts could not be ended; trying again later", { failed });
+  } catch (error) {
+    log.error("changed accounts could not be listed; trying again later", { detail: (error as Error).message });
+  }
 }
 
 async function compose(
@@ -109,6 +126,7 @@ async function compose(
     sessions.subscribe(observeEvents(log, metrics));
     const registration = registrationFor(settings, issuer);
     const accounts = createAccounts({ store, platform, registration, throttle: settings.rateLimit });
+    await endLeftOver(sessions, accounts, log);
     const limits = settings.rateLimit ? createRateLimits(platform) : undefined;
     const { adminToken, feedToken, origins } = settings;
     const operations = createOperations({ issuer, metrics, ping: () => sessions.ping(), stopping, adminToken });

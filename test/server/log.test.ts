@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import fc from "fast-check";
+import { failureDetail } from "../../src/http/log.ts";
 import type { LogLevel } from "../../src/server/config.ts";
 import { createLog, type Log, printable } from "../../src/server/log.ts";
 
@@ -70,6 +71,19 @@ describe("the log", () => {
     for (const piece of ["AAAA", "BBBB", "CCCC", "opaque-admin", "SecretSecret"])
       assert.ok(!all.includes(piece), piece);
     assert.match(all, /pawl-dev-1=\[token\]; x=1/);
+  });
+
+  it("masks before it cuts: a bound in the middle of a token shows no part of it", () => {
+    const access = `eyJhbGciOiJFUzI1NiJ9.${"B".repeat(80)}.${"C".repeat(86)}`;
+    for (const token of [access, `pawl_rt_${"B".repeat(143)}`]) {
+      for (let room = 0; room < token.length; room += 7) {
+        const shown = printable(`${" ".repeat(2048 - room)}${token}`);
+        assert.ok(!/BB|eyJ|_rt_/.test(shown), `${room} ${shown.trim()}`);
+        const detail = failureDetail(new Error(`${" ".repeat(300 - "Error: ".length - room)}${token}`));
+        assert.ok(!/BB|eyJ|_rt_/.test(detail), `${room} ${detail.trim()}`);
+      }
+    }
+    assert.ok(!printable(access.slice(0, 60)).includes("BB"), "nor of one that was cut elsewhere");
   });
 
   it("bounds what it repeats", () => {

@@ -1,6 +1,7 @@
 // The accounts of the server, put together: the port of the HTTP layer plus what operators do. Owns the rules of adding,
 // disabling and changing accounts; storage is directory.ts, checking passwords credentials.ts, limits throttle.ts.
-// Ends no sessions: the HTTP layer does after a change of password, ending.ts after a reset or a disabling.
+// Ends no sessions: the HTTP layer does after a change of password, ending.ts after a reset or a disabling. What they
+// must end is written down in the same step that changes the account (ending-markers.ts).
 
 import { PawlError } from "../../core/errors.ts";
 import type { Platform } from "../../core/ports.ts";
@@ -10,6 +11,7 @@ import { type BoundedMap, createBoundedMap } from "./bounded-map.ts";
 import { type Credentials, createCredentials, requireText, throttleHandle } from "./credentials.ts";
 import { createDirectory, type Directory } from "./directory.ts";
 import { readEmail, requireEmail } from "./email.ts";
+import { createEndingMarkers, type EndingMarkers } from "./ending-markers.ts";
 import { createPasswordHashes, type PasswordHashes } from "./password-hash.ts";
 import {
   passwordLengthCeiling,
@@ -28,6 +30,7 @@ const findCacheEntriesMax = 10_000;
 const listLimitMax = 1_000;
 const contextWordsMax = 16;
 const contextCharactersMax = 64;
+const retryAfterSeconds = 1;
 
 interface Rule {
   readonly lengthMin: number;
@@ -42,6 +45,7 @@ interface Parts {
   readonly credentials: Credentials;
   readonly throttle: Throttle;
   readonly resets: Resets;
+  readonly endings: EndingMarkers;
   readonly rule: Rule;
   readonly people: People;
 }
@@ -114,7 +118,7 @@ function withPassword(account: Account, password: string, platform: Platform): A
 /** Adds an account; `beforeHashing` runs when the input is good and before anything expensive. */
 async function addAccount(
   { platform, directory, credentials, rule, people }: Parts,
-  input: { email: string; password: string; name?: string },
+  input: { email: string; password: string; name?: string; deadlineAt?: number },
   beforeHashing: () => void = () => undefined,
 ): Promise<Account> {
   const email = requireEmail(input.email);
@@ -126,6 +130,10 @@ async function addAccount(
   if ((await directory.readByEmail(email.compared)) !== undefined) throw new PawlError("account_exists");
   const password = await credentials.hash(accepted);
   const now = platform.clock.now();
+  // Hashing waits its turn. Who asked has given up by now and will send again: nothing must have happened then.
+  if (now >= (input.deadlineAt ?? Number.POSITIVE_INFINITY)) {
+    throw new PawlError("store_unavailable", "The request took too long; retry.", { retryAfterSeconds });
+  }
   const account = await directory.add(
     { email: email.shown, name, password, passwordVersion: 1, disabled: false, createdAt: now, passwordChangedAt: now },
     email.compared,
@@ -135,27 +143,29 @@ async function addAccount(
 }
 
 async function changePassword(
-  { platform, directory, credentials, rule, people }: Parts,
+  { platform, directory, credentials, endings, rule, people }: Parts,
   input: { subject: string; currentPassword: string; newPassword: string; ip?: string },
 ): Promise<User> {
   const verified = await credentials.checkSubject(input.subject, input.currentPassword, input.ip);
   const accepted = requireGoodPassword(input.newPassword, rule.lengthMin, { service: rule.service, ...verified });
   const password = await credentials.hash(accepted);
-  const account = await directory.change(verified.id, (read) => {
+  const account = await directory.change(verified.id, async (read) => {
     // Somebody else changed the password, or disabled the user, after it was verified.
     if (read.disabled || read.passwordVersion !== verified.passwordVersion) throw new PawlError("invalid_credentials");
-    return { next: withPassword(read, password, platform) };
+    const besides = [await endings.mark(read.id, "password_change")];
+    return { next: withPassword(read, password, platform), besides };
   });
   people.changed(account.id);
   return people.userOf(account);
 }
 
-async function setDisabled({ directory, people }: Parts, email: string, disabled: boolean): Promise<Account> {
+async function setDisabled({ directory, endings, people }: Parts, email: string, disabled: boolean): Promise<Account> {
   const found = await directory.readByEmail(readEmail(email)?.compared);
   if (found === undefined) throw new PawlError("not_found", "no account has this e-mail address");
-  const account = await directory.change(found.account.id, (read) =>
-    read.disabled === disabled ? undefined : { next: { ...read, disabled } },
-  );
+  const account = await directory.change(found.account.id, async (read) => {
+    if (read.disabled === disabled) return undefined;
+    return { next: { ...read, disabled }, besides: disabled ? [await endings.mark(read.id, "user_disabled")] : [] };
+  });
   people.changed(account.id);
   return account;
 }
@@ -177,7 +187,7 @@ async function createReset(
 }
 
 async function redeemReset(
-  { platform, directory, credentials, throttle, resets, rule, people }: Parts,
+  { platform, directory, credentials, throttle, resets, endings, rule, people }: Parts,
   token: string,
   newPassword: string,
 ): Promise<Account> {
@@ -192,7 +202,10 @@ async function redeemReset(
     if (!usable(read)) throw resetRefused();
     // Used up in the step that writes the password: of two who redeem it, one wins.
     const { use } = await resets.read(token);
-    return { next: withPassword(read, password, platform), besides: [use] };
+    return {
+      next: withPassword(read, password, platform),
+      besides: [use, await endings.mark(read.id, "password_change")],
+    };
   });
   throttle.forgive(throttleHandle(account.email));
   people.changed(account.id);
@@ -214,7 +227,8 @@ function createParts(options: AccountsOptions): Parts {
   const credentials = createCredentials({ directory, hashes, queue: createQueue(), throttle });
   const people = createPeople(directory, platform);
   const resets = createResets(store, platform);
-  return { platform, directory, hashes, credentials, throttle, resets, rule: readRule(options), people };
+  const endings = createEndingMarkers(store, platform.clock);
+  return { platform, directory, hashes, credentials, throttle, resets, endings, rule: readRule(options), people };
 }
 
 /**
@@ -223,7 +237,7 @@ function createParts(options: AccountsOptions): Parts {
  */
 export function createAccounts(options: AccountsOptions): ServerAccounts {
   const parts = createParts(options);
-  const { credentials, directory, people, resets, throttle } = parts;
+  const { credentials, directory, endings, people, resets, throttle } = parts;
   return {
     open: () => parts.hashes.open(),
     async register(input) {
@@ -238,6 +252,8 @@ export function createAccounts(options: AccountsOptions): ServerAccounts {
     changePassword: (input) => changePassword(parts, input),
     find: people.find,
     stillValid: people.stillValid,
+    finishEnding: endings.finish,
+    listEndings: endings.list,
     add: async (email, password, name) =>
       viewAccount(await addAccount(parts, { email, password, ...(name === undefined ? {} : { name }) })),
     list: async (after, limit) => (await list(parts, after, limit)).map(viewAccount),

@@ -91,12 +91,13 @@ interface NativePackage {
   ): Promise<Uint8Array>;
 }
 
+// A variable so that bundlers and type checkers of applications leave the optional package alone.
+const nativeName: string = "@node-rs/argon2";
+
 /** Imports `@node-rs/argon2`; `undefined` when it is not installed or has no binary for this machine. */
 export async function importNative(): Promise<NativePackage | undefined> {
   try {
-    // The name is a variable so that bundlers and type checkers of applications leave the optional package alone.
-    const name: string = "@node-rs/argon2";
-    return (await import(name)) as NativePackage;
+    return (await import(nativeName)) as NativePackage;
   } catch {
     return undefined;
   }
@@ -135,8 +136,29 @@ export function deriveBuiltin(): Derive | undefined {
 export function chooseDerive(native: NativePackage | undefined, builtin: Derive | undefined): Derive {
   if (native !== undefined) return deriveNative(native);
   if (builtin !== undefined) return builtin;
-  const detail = "accounts need argon2id: npm install @node-rs/argon2, or run Node 24.7 or newer";
-  throw new PawlError("invalid_option", detail, { field: "@node-rs/argon2" });
+  throw noImplementation();
+}
+
+function noImplementation(): PawlError {
+  const detail = `accounts need argon2id: npm install ${nativeName}, or run Node 24.7 or newer`;
+  return new PawlError("invalid_option", detail, { field: nativeName });
+}
+
+function isInstalled(name: string): boolean {
+  try {
+    import.meta.resolve(name);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * Finds out whether there is an implementation, without loading one: fast enough for the start.
+ * @throws PawlError `invalid_option` naming the package to install.
+ */
+export function requireImplementation(): void {
+  if (deriveBuiltin() === undefined && !isInstalled(nativeName)) throw noImplementation();
 }
 
 /** Hashes and checks passwords. */

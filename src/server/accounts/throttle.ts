@@ -1,9 +1,17 @@
 // Slows guessing down without locking anybody out (ASVS 5 sections 6.1.1 and 6.3.1). Owns the counters, in memory and
 // bounded; the time comes from the port. Never looks at a password, never keeps an e-mail address, never ends a session.
 //
-// Lanes: failures of one account are counted over all addresses, except that an address which signed in to this account
-// within 30 days has a lane of its own: strangers who guess cannot keep the owner out. Checking the password of somebody
-// who is signed in already counts apart from signing in. Addresses have a budget besides, over all accounts.
+// Each pair of account and address has a lane: five free failures, then delays. An address that signed in to the account
+// within 30 days needs nothing else. Any other address also takes a place from the account (24, one back a minute) and
+// from its own budget over all accounts (100, one back in ten seconds; refused attempts cost, too). The more an address
+// has failed at an account, the more places it must leave to others: the last ones are for addresses that never failed.
+// Signing in and proving oneself within a session count apart.
+//
+// - One address: 5 guesses, then about 100 a day. Whoever shares it waits with it; nobody else notices.
+// - Ten addresses: ten times that; four places or more stay for an owner who comes from somewhere new.
+// - Many (hundreds of IPv4 addresses or IPv6 /48 networks that take turns): 24 guesses, then one a minute, at most 1,464
+//   a day. While they last they can take each place that comes back, so that an owner at a new address waits and
+//   retries; addresses the owner signed in from are not touched, and a reset starts all counts of the account anew.
 
 import { createHmac } from "node:crypto";
 import { PawlError } from "../../core/errors.ts";
@@ -15,7 +23,7 @@ import { createBoundedMap } from "./bounded-map.ts";
 export const freeFailures = 5;
 /** The delay after the last free failure; each further failure doubles it. */
 export const delaySecondsMin = 30;
-/** The longest delay: also who is under attack may try once in a quarter of an hour from anywhere. */
+/** The longest delay. */
 export const delaySecondsMax = 900;
 /** Failures are forgotten after this long without another one. */
 export const failureMemorySeconds = 86_400;
@@ -25,6 +33,16 @@ export const knownAddressSeconds = 2_592_000;
 export const addressBudget = 100;
 /** One failure of an address is forgiven each time this long. */
 export const addressRefillSeconds = 10;
+/** Failures of all unknown addresses together that an account takes at once. */
+export const accountPlaces = 24;
+/** One place of an account comes back each time this long. */
+export const accountRefillSeconds = 60;
+/** Places an address must leave to others for each failure of its network at this account ... */
+export const placesLeftPerFailure = 4;
+/** ... up to so many failures. */
+export const shareFailuresMax = 4;
+/** One failure of a network at an account no longer counts against its share each time this long. */
+export const shareRefillSeconds = 21_600;
 /** Entries of each kind kept; the least recently used one is forgotten. */
 export const throttleEntriesMax = 100_000;
 /** Attempts of one lane that may wait for others to end. */
@@ -88,21 +106,56 @@ function delayMilliseconds(failures: number): number {
   return Math.min(delaySecondsMin * 2 ** doublings, delaySecondsMax) * 1000;
 }
 
-/** The budgets of addresses: a leaking bucket each. */
-function createBudgets(now: () => number) {
-  const budgets = createBoundedMap<Budget>(throttleEntriesMax);
-  const spend = (key: string, amount: number): void => {
-    const budget = budgets.get(key) ?? { spent: 0, at: now() };
+/** Leaking buckets: what is spent comes back, one each `refillSeconds`. */
+function createBuckets(now: () => number, capacity: number, refillSeconds: number) {
+  const buckets = createBoundedMap<Budget>(throttleEntriesMax);
+  const spentOf = (key: string): number => {
+    const bucket = buckets.get(key) ?? { spent: 0, at: now() };
     // A clock that was set back forgives nothing and blocks nobody.
-    const leaked = Math.max(0, now() - budget.at) / (addressRefillSeconds * 1000);
-    const spent = Math.max(0, budget.spent - leaked) + amount;
-    if (spent > addressBudget) refuse((spent - addressBudget) * addressRefillSeconds * 1000);
-    budgets.set(key, { spent: Math.max(0, spent), at: now() });
+    return Math.max(0, bucket.spent - Math.max(0, now() - bucket.at) / (refillSeconds * 1000));
   };
-  return spend;
+  const keep = (key: string, spent: number): void => {
+    buckets.set(key, { spent: Math.min(capacity, Math.max(0, spent)), at: now() });
+  };
+  return {
+    spentOf,
+    /** Spends one, leaving `left`. @throws PawlError `rate_limited`. */
+    spend(key: string, left = 0): void {
+      const missing = spentOf(key) + 1 + left - capacity;
+      if (missing > 0) refuse(missing * refillSeconds * 1000);
+      keep(key, spentOf(key) + 1);
+    },
+    /** Counts one whether or not there is room. */
+    count: (key: string) => keep(key, spentOf(key) + 1),
+    giveBack: (key: string) => keep(key, spentOf(key) - 1),
+  };
 }
 
-/** The lanes of accounts. */
+/** What addresses unknown to an account take from it. */
+function createPlaces(now: () => number) {
+  const accounts = createBuckets(now, accountPlaces, accountRefillSeconds);
+  const shares = createBuckets(now, accountPlaces, shareRefillSeconds);
+  return {
+    /** Takes a place; the result gives it back. @throws PawlError `rate_limited`. */
+    take(account: string, share: string): () => void {
+      // Counted when the attempt begins: many at once are not one.
+      const failures = Math.min(shareFailuresMax, Math.ceil(shares.spentOf(share)));
+      accounts.spend(account, failures * placesLeftPerFailure);
+      shares.count(share);
+      return () => {
+        accounts.giveBack(account);
+        shares.giveBack(share);
+      };
+    },
+  };
+}
+
+/** The network whose addresses one subscriber can hold: of IPv6 the /48, since whole ones are given away. */
+function networkKey(address: string): string {
+  return address.endsWith("::/64") ? address.split(":").slice(0, 3).join(":") : address;
+}
+
+/** The lanes of pairs of account and address. */
 function createLanes(now: () => number) {
   const lanes = createBoundedMap<Lane>(throttleEntriesMax);
 
@@ -142,7 +195,7 @@ function createLanes(now: () => number) {
     for (const wake of lane.waiters.splice(0)) wake();
   }
 
-  return { enter, leave, forget: (key: string) => lanes.delete(key) };
+  return { enter, leave };
 }
 
 /** Creates the throttle. Each has a random key of its own: its memory names no address and no account. */
@@ -152,9 +205,13 @@ export function createThrottle(platform: Platform): Throttle {
   const name = (...parts: readonly string[]): string =>
     createHmac("sha256", key).update(JSON.stringify(parts)).digest("base64url");
   const lanes = createLanes(now);
-  const spendFailure = createBudgets(now);
-  const spendRegistration = createBudgets(now);
+  const places = createPlaces(now);
+  const failures = createBuckets(now, addressBudget, addressRefillSeconds);
+  const registrations = createBuckets(now, addressBudget, addressRefillSeconds);
   const known = createBoundedMap<number>(throttleEntriesMax);
+  // Times an account was forgiven: part of the names of its counters, so that forgiving starts all of them anew.
+  const forgiven = createBoundedMap<number>(throttleEntriesMax);
+  const nothing = () => undefined;
 
   const know = (account: string, ip: string | undefined): void => {
     const address = ip ? addressKey(ip) : undefined;
@@ -167,15 +224,22 @@ export function createThrottle(platform: Platform): Throttle {
       const isKnown = address !== undefined && (known.get(name("known", account, address)) ?? 0) > now();
       // The budget of an address that others share must not stop its known owner either.
       const budget = address === undefined || isKnown ? undefined : name("address", address);
-      if (budget !== undefined) spendFailure(budget, 1);
-      const giveBack = () => {
-        if (budget !== undefined) spendFailure(budget, -1);
-      };
-      const laneName = isKnown ? name(scope, account, address) : name(scope, account);
-      const lane = await lanes.enter(laneName).catch((error: unknown) => {
-        giveBack();
+      // Given back only when the password was right or nothing was found out: who polls while refused pays for it.
+      if (budget !== undefined) failures.spend(budget);
+      const times = String(forgiven.get(name("forgiven", account)) ?? 0);
+      const lane = await lanes.enter(name("lane", scope, account, times, address ?? ""));
+      let giveBackPlace: () => void = nothing;
+      try {
+        const share = name("share", scope, account, times, networkKey(address ?? ""));
+        if (!isKnown) giveBackPlace = places.take(name("account", scope, account, times), share);
+      } catch (error) {
+        lanes.leave(lane, "unknown");
         throw error;
-      });
+      }
+      const giveBack = (): void => {
+        if (budget !== undefined) failures.giveBack(budget);
+        giveBackPlace();
+      };
       return {
         succeed: () => {
           giveBack();
@@ -191,11 +255,12 @@ export function createThrottle(platform: Platform): Throttle {
     },
     admitRegistration(ip) {
       const address = ip ? addressKey(ip) : undefined;
-      if (address !== undefined) spendRegistration(name("address", address), 1);
+      if (address !== undefined) registrations.spend(name("address", address));
     },
     know,
     forgive(account) {
-      for (const scope of ["sign-in", "session"]) lanes.forget(name(scope, account));
+      const entry = name("forgiven", account);
+      forgiven.set(entry, (forgiven.get(entry) ?? 0) + 1);
     },
   };
 }

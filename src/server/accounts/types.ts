@@ -2,6 +2,7 @@
 // the server and to applications that send reset links. Owns types only.
 
 import type { Platform, Store } from "../../core/ports.ts";
+import type { Sessions } from "../../engine/types.ts";
 import type { Accounts, User } from "../../http/accounts.ts";
 
 /** An account as operators see it; never with the password hash. */
@@ -84,6 +85,9 @@ export interface ServerAccounts extends Accounts {
   redeemReset(token: string, newPassword: string): Promise<AccountView>;
   /** Removes lapsed resets, one bounded step that goes on where the last one stopped; resolves how many. */
   purgeResets(): Promise<number>;
+  finishEnding(subject: string, sessions: Pick<Sessions, "revokeAll">): Promise<void>;
+  /** Ids of accounts some of whose sessions are still to be ended, in id order after the id `after`; 1 to 1,000. */
+  listEndings(after: string | undefined, limit: number): Promise<string[]>;
 }
 
 export type { Accounts, User };

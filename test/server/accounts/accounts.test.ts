@@ -235,13 +235,14 @@ test("guessing is slowed down, on sign-in, within a session and on registration"
     const refused = await refusal(accounts.verify(guess), "rate_limited");
     assert.equal(refused.facts.retryAfterSeconds, 30, who);
   }
-  // From anywhere else the right password has to wait too, but not from where the owner registered.
-  await refusal(accounts.verify({ email, password: goodPassword, ip: "203.0.113.5" }), "rate_limited");
+  // The guesser's address has to wait with the right password, too; nobody else has.
+  await refusal(accounts.verify({ email, password: goodPassword, ip: attacker }), "rate_limited");
+  await accounts.verify({ email, password: goodPassword, ip: "203.0.113.5" });
   await accounts.verify({ email: "ADA@example.com", password: goodPassword, ip: home });
   platform.pass(30);
-  await accounts.verify({ email, password: goodPassword, ip: "203.0.113.5" });
+  await accounts.verify({ email, password: goodPassword, ip: attacker });
 
-  const within = { subject: user.id, ip: attacker };
+  const within = { subject: user.id, ip: "198.51.100.2" };
   for (let time = 0; time < 3; time++) {
     await refusal(accounts.verifySubject({ ...within, password: otherPassword }), "invalid_credentials");
   }
@@ -274,4 +275,23 @@ test("many honest sign-ins at once all succeed", async () => {
   await accounts.add(email, goodPassword);
   const signIns = Array.from({ length: 30 }, () => accounts.verify({ email, password: goodPassword, ip: "192.0.2.9" }));
   assert.equal((await Promise.all(signIns)).length, 30);
+});
+
+test("registers nobody once the request is past its deadline, however long the hash took", async () => {
+  const platform = stillPlatform();
+  // The clock jumps while the account is prepared: after the last read before the hash.
+  const { accounts, store } = await createFixture({ platform }, (inner) => ({
+    ...inner,
+    readDocument: async (key) => {
+      platform.pass(5);
+      return inner.readDocument(key);
+    },
+  }));
+  const deadlineAt = platform.clock.now() + 10_000;
+  const input = { email, password: goodPassword, deadlineAt };
+  const late = await refusal(accounts.register({ ...input, deadlineAt: deadlineAt - 5000 }), "store_unavailable");
+  assert.equal(late.facts.retryAfterSeconds, 1);
+  assert.deepEqual(await store.listDocuments("", undefined, 10), [], "nothing was written");
+  const user = await accounts.register({ ...input, deadlineAt: deadlineAt + 60_000 });
+  assert.equal(user.email, email);
 });
