@@ -41,9 +41,21 @@ function encode(text: string): string {
   return Buffer.from(text).toString("base64url");
 }
 
+/** The encoded header of each key, made once. */
+const headers = new WeakMap<SigningKey, string>();
+
+function headerFor(key: SigningKey): string {
+  let header = headers.get(key);
+  if (header === undefined) {
+    header = encode(JSON.stringify({ typ: "at+jwt", alg: key.alg, kid: key.kid }));
+    headers.set(key, header);
+  }
+  return header;
+}
+
 /** Signs `claims` with `key`. */
 export function issueAccessToken(claims: AccessClaims, key: SigningKey): string {
-  const header = encode(JSON.stringify({ typ: "at+jwt", alg: key.alg, kid: key.kid }));
+  const header = headerFor(key);
   const body = `${header}.${encode(JSON.stringify(claims))}`;
   return `${body}.${Buffer.from(key.sign(body)).toString("base64url")}`;
 }

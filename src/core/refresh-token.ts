@@ -18,6 +18,7 @@ export const noHash: Uint8Array = new Uint8Array(32);
 const tokenBytes = 107;
 const macAt = 91;
 const tokenVersion = 1;
+const drawnByServer = Buffer.from("s");
 
 /** A refresh token, taken apart. */
 export interface RefreshToken {
@@ -56,8 +57,9 @@ export function linkOf(keys: SecretKeys, ancestorHash: Uint8Array, ownHash: Uint
 /** The secret of the successor that `attempt` gets from the token with `secret`. */
 export function successorSecret(keys: SecretKeys, secret: Uint8Array, attempt: Attempt): Uint8Array {
   // The prefix keeps the two kinds apart: no client can name an attempt that the server drew.
-  const named = attempt.drawnBy === "client" ? Buffer.from(`c${attempt.value}`) : Buffer.from([115, ...attempt.value]);
-  return keys.successor.of(secret, named);
+  return attempt.drawnBy === "client"
+    ? keys.successor.of(secret, Buffer.from(`c${attempt.value}`, "latin1"))
+    : keys.successor.of(secret, drawnByServer, attempt.value);
 }
 
 /** The text form of a token, under the MAC of the secret named by its key id. */

@@ -35,7 +35,8 @@ const forwardingHeaders = [
  * @throws PawlError `invalid_option` for an entry that is no address and no CIDR network.
  */
 export function createClientAddress(trust: TrustProxy | undefined): (incoming: Incoming) => string | undefined {
-  const isTrusted = trust === undefined ? undefined : typeof trust === "function" ? trust : networkTest(trust);
+  const networks = trust === undefined || typeof trust === "function" ? undefined : networkTest(trust);
+  const isTrusted = typeof trust === "function" ? trust : trust?.length ? networks : undefined;
   return (incoming) => {
     const { address } = incoming.peer;
     if (address === undefined) return undefined;
