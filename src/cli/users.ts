@@ -15,8 +15,8 @@ function emailOf(invocation: Invocation): string {
   return invocation.operands[0] ?? "";
 }
 
-function shown({ createdAt, ...account }: AccountView): object {
-  return { ...account, created_at: seconds(createdAt) };
+function shown({ createdAt, passwordChangedAt, ...account }: AccountView): object {
+  return { ...account, created_at: seconds(createdAt), password_changed_at: seconds(passwordChangedAt) };
 }
 
 /** `pawl users add <email> [--name <name>] [--password-stdin]` */
