@@ -8,6 +8,19 @@ export const retiredTimesMax = 16;
 /** How many history entries a record keeps; the newest win. */
 export const historyEntriesMax = 8;
 
+/** The longest subject, in characters. */
+export const subjectCharactersMax = 255;
+/** The most authentication methods (`amr`) a record holds. */
+export const methodsMax = 8;
+
+/** 16 bytes as base64url: of the last character only two bits count, the others are zero. */
+const sidShape = /^[A-Za-z0-9_-]{21}[AQgw]$/;
+
+/** True for the one canonical spelling of a session id. */
+export function isSid(text: string): boolean {
+  return sidShape.test(text);
+}
+
 /** How a refresh token travels. */
 export type Transport = "cookie" | "body";
 

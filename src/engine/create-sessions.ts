@@ -6,6 +6,7 @@ import { PawlError } from "../core/errors.ts";
 import type { SessionEvent } from "../core/events.ts";
 import { createPolicy } from "../core/policy.ts";
 import type { Store } from "../core/ports.ts";
+import { isSid } from "../core/record.ts";
 import { nodePlatform } from "../platform/node.ts";
 import type { Context } from "./context.ts";
 import { logout, revoke, revokeAll } from "./ending.ts";
@@ -26,7 +27,6 @@ const purgeRowsMax = 1000;
 const keepSecondsDefault = 604_800;
 const listMax = 1000;
 const feedEntriesMax = 10_000;
-const sidShape = /^[A-Za-z0-9_-]{21}[AQgw]$/;
 
 /**
  * Opens the store and builds the session engine.
@@ -101,10 +101,10 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>):
     },
     listAll: (after, limit) => store.listAll(after, Math.min(Math.max(1, limit), listMax)),
     story: async (sid) => {
-      const record = sidShape.test(sid) ? await store.read(sid) : undefined;
+      const record = isSid(sid) ? await store.read(sid) : undefined;
       return record && storyOf(record, platform.clock.now());
     },
-    revoke: async (sid, reason, subject) => sidShape.test(sid) && (await revoke(context, sid, reason, subject)),
+    revoke: async (sid, reason, subject) => isSid(sid) && (await revoke(context, sid, reason, subject)),
     revokeAll: (subject, reason, except, createdBefore) => revokeAll(context, subject, reason, except, createdBefore),
     reauthenticate: (sid, amr) => reauthenticate(context, sid, amr),
     revocations: (cursor) => store.revocationsAfter(cursor, Math.floor(platform.clock.now() / 1000), feedEntriesMax),
@@ -169,7 +169,7 @@ async function authenticate(context: Context, accessToken: string): Promise<Auth
     nowSeconds: Math.floor(context.platform.clock.now() / 1000),
     leewaySeconds: 0,
   });
-  const record = sidShape.test(claims.sid) ? await context.store.read(claims.sid) : undefined;
+  const record = isSid(claims.sid) ? await context.store.read(claims.sid) : undefined;
   if (record === undefined || record.subject !== claims.sub || !isLive(record, context.platform.clock.now())) {
     throw new PawlError("invalid_token", "The session of this access token is over.");
   }

@@ -4,6 +4,7 @@
 import { remember } from "../core/decide.ts";
 import { PawlError } from "../core/errors.ts";
 import type { SessionRecord } from "../core/record.ts";
+import { methodsMax, subjectCharactersMax } from "../core/record.ts";
 import type { RefreshToken } from "../core/refresh-token.ts";
 import { encodeRefreshToken, noHash, tokenHash } from "../core/refresh-token.ts";
 import type { Context } from "./context.ts";
@@ -14,10 +15,8 @@ import { seenFrom } from "./rotation.ts";
 import type { Grant, IssueInput } from "./types.ts";
 import { isLive } from "./views.ts";
 
-const subjectCharactersMax = 255;
 const labelCharactersMax = 64;
 const clientIdCharactersMax = 255;
-const methodsMax = 8;
 const methodCharactersMax = 32;
 const insertRoundsMax = 4;
 const noLink = new Uint8Array(16);

@@ -22,6 +22,9 @@ function refuse(detail: string): never {
   throw new PawlError("invalid_request", detail);
 }
 
+/** Nothing is before this id, so a sweep that goes on after it starts at the beginning. */
+export const firstSid = "AAAAAAAAAAAAAAAAAAAAAA";
+
 /** Returns `limit`. @throws PawlError `invalid_request` unless it is a whole number from 1 to {@link rowsMax}. */
 export function checkLimit(limit: number): number {
   return Number.isInteger(limit) && limit >= 1 && limit <= rowsMax

@@ -18,6 +18,7 @@ import {
   checkDocumentChanges,
   checkLimit,
   embeddedSecretBytes,
+  firstSid,
   readCursor,
   readSidArgument,
 } from "./arguments.ts";
@@ -213,9 +214,6 @@ function purge(
       : undefined,
   };
 }
-
-/** Nothing is before this id, so a sweep that goes on after it starts at the beginning. */
-const firstSid = "AAAAAAAAAAAAAAAAAAAAAA";
 
 function remove(state: State, key: Key): void {
   const { subject } = state.sessions.get(key) as PackedRecord;

@@ -5,17 +5,13 @@
 import { PawlError } from "../core/errors.ts";
 import { sessionEnds } from "../core/events.ts";
 import type { HandOut, SessionRecord } from "../core/record.ts";
-import { historyEntriesMax, retiredTimesMax } from "../core/record.ts";
+import { historyEntriesMax, isSid, methodsMax, retiredTimesMax, subjectCharactersMax } from "../core/record.ts";
 import { isPlainText, textCharactersMax } from "./text-codec.ts";
 
 /** Instants in milliseconds are below this: 48 bits, the year 10889. */
 export const millisecondsMax: number = 2 ** 48 - 1;
 /** Instants in seconds are below this: the five bytes of a refresh token. */
 export const secondsMax: number = 2 ** 40 - 1;
-/** The longest subject, in characters. */
-export const subjectCharactersMax = 255;
-/** The most authentication methods a record holds. */
-export const methodsMax = 8;
 /** Generations are below this: the four bytes of a refresh token. */
 export const generationMax: number = 2 ** 32 - 1;
 /** Bytes of a token's hash (SHA-256). */
@@ -23,12 +19,9 @@ export const hashBytes = 32;
 /** Bytes of an attempt that the server drew. */
 export const attemptBytes = 16;
 
-/** 16 bytes as base64url: of the last character only two bits count, the others are zero. */
-const sidShape = /^[A-Za-z0-9_-]{21}[AQgw]$/;
-
 /** The 16 bytes of a session id, or `undefined` when the text is not the one canonical spelling of an id. */
 export function sidBytes(sid: string): Buffer | undefined {
-  return sidShape.test(sid) ? Buffer.from(sid, "base64url") : undefined;
+  return isSid(sid) ? Buffer.from(sid, "base64url") : undefined;
 }
 
 /** The text form of the 16 bytes of a session id. */

@@ -11,13 +11,12 @@ import { crc32 } from "node:zlib";
 import { PawlError } from "../core/errors.ts";
 import { sessionEnds } from "../core/events.ts";
 import type { HandOut, HistoryEntry, ServerAttempt, SessionRecord } from "../core/record.ts";
-import { historyEntriesMax, retiredTimesMax } from "../core/record.ts";
+import { historyEntriesMax, methodsMax, retiredTimesMax } from "../core/record.ts";
 import {
   attemptBytes,
   checkRecord,
   generationMax,
   hashBytes,
-  methodsMax,
   millisecondsMax,
   secondsMax,
   sidBytes,

@@ -17,7 +17,7 @@ import type {
 } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import { nodePlatform } from "../platform/node.ts";
-import { checkCommit, checkDocumentChanges, checkLimit, readCursor, readSidArgument } from "./arguments.ts";
+import { checkCommit, checkDocumentChanges, checkLimit, firstSid, readCursor, readSidArgument } from "./arguments.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { createGroupCommit, lockPauseMilliseconds, storeError } from "./group-commit.ts";
 import { isSubject, sidBytes, sidText } from "./record-bounds.ts";
@@ -290,9 +290,6 @@ function revocationsAfter(
   }));
   return { cursor: String(last), revocations };
 }
-
-/** Nothing is before this id, so a sweep that goes on after it starts at the beginning. */
-const firstSid = "AAAAAAAAAAAAAAAAAAAAAA";
 
 async function purge(
   { statements, writes }: Connection,

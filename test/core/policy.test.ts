@@ -5,6 +5,7 @@ import { describe, test } from "node:test";
 import type { ErrorCode } from "../../src/core/errors.ts";
 import { errorMeanings, PawlError } from "../../src/core/errors.ts";
 import { createPolicy } from "../../src/core/policy.ts";
+import { isSid } from "../../src/core/record.ts";
 import { createSecretRing, deriveSecretKeys, parseSecrets, secretFingerprint } from "../../src/core/secret-keys.ts";
 
 describe("policy", () => {
@@ -76,6 +77,20 @@ describe("secrets", () => {
     assert.notEqual(secretFingerprint(Buffer.alloc(32, 1)), secretFingerprint(Buffer.alloc(32, 2)));
     assert.equal(createSecretRing([keys]).byId(2), undefined);
   });
+});
+
+test("a session id has one spelling", () => {
+  assert.equal(isSid(Buffer.alloc(16, 0xff).toString("base64url")), true);
+  for (const bad of [
+    "",
+    "A".repeat(21),
+    "A".repeat(23),
+    `${"A".repeat(21)}B`,
+    `${"A".repeat(21)}=`,
+    `${"+".repeat(21)}A`,
+  ]) {
+    assert.equal(isSid(bad), false, bad);
+  }
 });
 
 describe("errors", () => {
