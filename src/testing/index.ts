@@ -3,6 +3,8 @@
 
 export type { SuiteOptions, SuiteRequest, SuiteSubject, SuiteTarget } from "./http-suite.ts";
 export { httpSuite, sendOverHttp } from "./http-suite.ts";
+export type { Random } from "./random.ts";
+export { createRandom } from "./random.ts";
 export { sessionSuite } from "./session-suite.ts";
 export type { SimulatedClock, SimulatedOptions, SimulatedPlatform } from "./simulated.ts";
 export { createSimulatedPlatform } from "./simulated.ts";

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { createRandom } from "../../src/testing/random.ts";
 import type { Program } from "./program.ts";
 import { call, startProgram, temporaryFolder } from "./program.ts";
 
@@ -11,17 +12,6 @@ const clientsCount = 8;
 const retriesMax = 1000;
 const retryMilliseconds = 10;
 const seed = Number(process.env.PAWL_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
-
-/** Mulberry32: a small generator, so that a seed repeats the times of the kills. */
-function createRandom(state: number): () => number {
-  let a = state;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 interface Shared {
   origin: string;

@@ -36,13 +36,17 @@ const layers: Readonly<Record<string, Layer>> = {
     from: ["testing/", "core/", "engine/", "http/", "platform/", "stores/memory.ts"],
     node: true,
   },
+  simulator: {
+    from: ["simulator/", "testing/", "core/", "engine/", "platform/", "stores/memory.ts"],
+    node: true,
+  },
   server: {
     from: ["server/", "core/", "engine/", "stores/", "http/", "adapters/", "platform/"],
     node: true,
     packages: ["@node-rs/argon2"],
   },
   cli: {
-    from: ["cli/", "server/", "core/", "engine/", "stores/", "http/", "adapters/", "platform/"],
+    from: ["cli/", "simulator/", "server/", "core/", "engine/", "stores/", "http/", "adapters/", "platform/"],
     node: true,
   },
   "index.ts": { from: ["core/", "engine/", "platform/"], node: [] },
