@@ -158,6 +158,7 @@ function steadySession(ring: ReturnType<typeof createSecretRing>): { record: Ses
     olderHash: tokenHash(randomBytes(32)),
     handOut: undefined,
     serverAttempt: undefined,
+    currentAgainAt: undefined,
     retiredAt: Array.from({ length: 16 }, (_, index) => now - (index + 1) * age),
     ended: undefined,
     history: [],

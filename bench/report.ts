@@ -1,6 +1,7 @@
 // Turns results into the table on stdout and the file results/latest.json. Owns the targets and how they are judged; it
 // measures nothing and fails nothing: a figure from a busy machine is no reason to stop a build.
 
+import type { Machine } from "./machine.ts";
 import type { Argon2Result, MicroRow } from "./micro.ts";
 import type { RefreshRow } from "./refresh.ts";
 import type { SizeResult } from "./size.ts";
@@ -8,16 +9,9 @@ import type { StartupResult } from "./startup.ts";
 import type { Spread } from "./statistics.ts";
 
 /** Where, when and with what the figures were taken. */
-export interface Circumstances {
+export interface Circumstances extends Machine {
   readonly date: string;
   readonly command: string;
-  readonly cpu: string;
-  readonly cores: number;
-  readonly memoryGigabytes: number;
-  readonly system: string;
-  readonly node: string;
-  readonly openssl: string;
-  readonly sqlite: string;
   readonly packages: Readonly<Record<string, string>>;
   /** Servers on core 0, load generator on core 1. */
   readonly pinned: boolean;

@@ -3,10 +3,12 @@
 // with either of them nothing is written, since the file stands for a whole run.
 
 import { spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statfsSync, writeFileSync } from "node:fs";
-import { cpus, loadavg, release, tmpdir, totalmem } from "node:os";
+import { mkdirSync, mkdtempSync, rmSync, statfsSync, writeFileSync } from "node:fs";
+import { loadavg, tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { readMachine } from "./machine.ts";
+import { installPeers } from "./peers/install.ts";
 import { canPin } from "./processes.ts";
 import type { Circumstances, Results } from "./report.ts";
 
@@ -27,22 +29,6 @@ function runOrStop(command: string, commandArguments: readonly string[], cwd: st
   if (status !== 0) throw new Error(`${command} ${commandArguments[0]} failed`, { cause: error });
 }
 
-/** Installs the packages of bench/package.json where they are missing or other versions than the lockfile's. */
-function installPackages(): Record<string, string> {
-  const { dependencies } = JSON.parse(readFileSync(join(here, "package.json"), "utf8")) as {
-    dependencies: Record<string, string>;
-  };
-  const installed = (name: string): string | undefined => {
-    const file = join(here, "node_modules", name, "package.json");
-    return existsSync(file) ? (JSON.parse(readFileSync(file, "utf8")) as { version: string }).version : undefined;
-  };
-  if (Object.entries(dependencies).some(([name, version]) => installed(name) !== version)) {
-    say("installing what Pawl is compared with (npm ci in bench/)");
-    runOrStop("npm", ["ci", "--no-audit", "--no-fund"], here);
-  }
-  return dependencies;
-}
-
 /** A folder on a real disk: a database in memory would make every durable write free. */
 function workFolder(): string {
   const inMemory = process.platform === "linux" && statfsSync(tmpdir()).type === tmpfsMagic;
@@ -55,13 +41,7 @@ function circumstances(packages: Record<string, string>, loadBefore: number): Ci
   return {
     date: new Date().toISOString(),
     command: ["node bench/run.ts", ...process.argv.slice(2)].join(" "),
-    cpu: cpus()[0]?.model.trim() ?? "unknown",
-    cores: cpus().length,
-    memoryGigabytes: Math.round(totalmem() / 1e9),
-    system: `${process.platform} ${release()}`,
-    node: process.versions.node,
-    openssl: process.versions.openssl,
-    sqlite: process.versions.sqlite ?? "unknown",
+    ...readMachine(),
     packages,
     pinned: canPin,
     loadBefore,
@@ -119,7 +99,7 @@ async function measure(
 async function main(): Promise<void> {
   const { quick, chosen } = readOptions();
   const loadBefore = loadavg()[0] as number;
-  const packages = installPackages();
+  const packages = installPeers(say);
   say("building");
   runOrStop(process.execPath, [join("tools", "build.mjs")], root);
   const folder = workFolder();

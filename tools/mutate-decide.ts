@@ -38,8 +38,8 @@ const mutations: readonly Mutation[] = [
   },
   {
     name: "row 1: confirm of the current token rotates",
-    from: 'if (presented.operation === "confirm") return { outcome: "unchanged" };\n  if (policy',
-    to: "if (policy",
+    from: 'if (presented.operation === "confirm") return { outcome: "unchanged" };\n  if (takes',
+    to: "if (takes",
   },
   { name: "row 2: link not checked", from: "ahead === 1 && isDescendant(facts, 0)", to: "ahead === 1" },
   { name: "row 2: siblings do not die", from: "    currentHash: hash,", to: "    currentHash: record.currentHash," },
@@ -64,8 +64,74 @@ const mutations: readonly Mutation[] = [
     from: 'if (facts.presented.operation === "confirm") return { outcome: "confirm", next, rolledBack };',
     to: "",
   },
-  { name: "row 3: contention ignored", from: "if (isContended(record.handOut, now, policy)) {", to: "if (false) {" },
-  { name: "row 3: a later crowded burst contends too", from: "handOut.crowdedBursts === 1 &&", to: "" },
+  {
+    name: "row 3: contention ignored",
+    from: "if (isContended(record.handOut, now, policy) && isOf",
+    to: "if (false && isContended(record.handOut, now, policy) && isOf",
+  },
+  { name: "row 3: contended although an answer arrived earlier", from: 'handOut.arrived !== "earlier" &&', to: "" },
+  {
+    name: "row 3: a successor of an earlier burst waits",
+    from: "return token.expiresAt === handOut.expiresAt;",
+    to: "return true;",
+  },
+  {
+    name: "row 3: an arrival is not remembered",
+    from: 'if (handOut?.arrived !== "no") return { outcome };',
+    to: "if (outcome.length > 0) return { outcome };",
+  },
+  {
+    name: "row 3: an arrival is remembered again and again",
+    from: 'if (handOut?.arrived !== "no") return { outcome };',
+    to: 'if (handOut === undefined || handOut.arrived === "earlier") return { outcome };',
+  },
+  {
+    name: "row 3: an arrival is forgotten with its burst",
+    from: 'arrived: before === undefined || before.arrived === "no" ? "no" : "earlier"',
+    to: 'arrived: "no"',
+  },
+  {
+    name: "row 3: an arrival lasts into the next burst as its own",
+    from: 'arrived: before === undefined || before.arrived === "no" ? "no" : "earlier"',
+    to: 'arrived: before?.arrived ?? "no"',
+  },
+  {
+    name: "row 3: a later burst hands out although an answer arrived",
+    from: 'handOut.crowdedBursts === 1 ? !isNear(now, handOut.firstAt, zone) : handOut.arrived !== "no"',
+    to: "handOut.crowdedBursts === 1 && !isNear(now, handOut.firstAt, zone)",
+  },
+  {
+    name: "row 3: a later burst takes no more, like the first",
+    from: 'handOut.crowdedBursts === 1 ? !isNear(now, handOut.firstAt, zone) : handOut.arrived !== "no"',
+    to: "!isNear(now, handOut.firstAt, zone)",
+  },
+  {
+    name: "row 3: the first burst takes no more once an answer arrived",
+    from: 'handOut.crowdedBursts === 1 ? !isNear(now, handOut.firstAt, zone) : handOut.arrived !== "no"',
+    to: '!isNear(now, handOut.firstAt, zone) || handOut.arrived !== "no"',
+  },
+  {
+    name: "row 4: not counted as a hand-out",
+    from: "if (isHandedOutAgain(record, now, policy)) return settle(facts, undefined);",
+    to: "",
+  },
+  {
+    name: "row 4: an arrival is remembered while its answer is under way",
+    from: "if (isHandedOutAgain(record, now, policy)) return settle(facts, undefined);",
+    to: "if (isHandedOutAgain(record, now, policy)) return settle(facts, record.handOut);",
+  },
+  { name: "row 4: counted for ever", from: "    currentAgainAt: undefined,\n    handOut", to: "    handOut" },
+  { name: "row 4: its time is not written", from: "currentAgainAt: now,", to: "" },
+  {
+    name: "row 4: a shared attempt is not noted",
+    from: "serverAttempt: isOurs ? { ...serverAttempt, isShared: true } : serverAttempt",
+    to: "serverAttempt",
+  },
+  {
+    name: "row 4: a client's key shares the server's attempt",
+    from: "const isOurs = presented.attempt === undefined && serverAttempt !== undefined;",
+    to: "const isOurs = serverAttempt !== undefined;",
+  },
   { name: "row 3: one hand-out contends", from: "handOut.count > 1 &&", to: "" },
   {
     name: "row 3: contention measured from the first hand-out",
@@ -79,8 +145,8 @@ const mutations: readonly Mutation[] = [
   },
   {
     name: "row 3: the burst takes more for ever",
-    from: "return !isNear(now, handOut.firstAt, softZoneMilliseconds(policy));",
-    to: "return false;",
+    from: "return handOut.crowdedBursts === 1 ? !isNear(now, handOut.firstAt, zone) :",
+    to: "return handOut.crowdedBursts === 1 ? false :",
   },
   {
     name: "row 3: a burst never ends",
@@ -163,25 +229,68 @@ const mutations: readonly Mutation[] = [
   },
   {
     name: "no key: sliding window",
-    from: "const kept = usableServerAttempt(facts, generation) ?? {",
-    to: "const held = usableServerAttempt(facts, generation);\n  const kept = held !== undefined ? { ...held, firstUsedAt: now } : {",
+    from: "if (usable !== undefined) return { ...usable, isShared: true };",
+    to: "if (usable !== undefined) return { ...usable, firstUsedAt: facts.now, isShared: true };",
   },
   {
     name: "no key: two-generation limit dropped",
-    from: "return age === 0 || age === 1 ? kept : undefined;",
-    to: "return kept;",
+    from: " || kept.sharedBefore >= sharedGenerationsMax",
+    to: "",
   },
-  { name: "no key: one generation only", from: "age === 0 || age === 1", to: "age === 0" },
+  {
+    name: "no key: sharing is not noted",
+    from: "if (usable !== undefined) return { ...usable, isShared: true };",
+    to: "if (usable !== undefined) return usable;",
+  },
+  {
+    name: "no key: generations that were not shared count",
+    from: "if (before?.generation !== generation - 1 || !before.isShared) return fresh;",
+    to: "if (before?.generation !== generation - 1) return fresh;",
+  },
+  {
+    name: "no key: generations in between do not count",
+    from: "if (before?.generation !== generation - 1 || !before.isShared) return fresh;",
+    to: "if (before === undefined || !before.isShared) return fresh;",
+  },
+  {
+    name: "no key: drawing anew forgets that the generation is shared",
+    from: "return { ...fresh, isShared: before.isShared, sharedBefore: before.sharedBefore };",
+    to: "return { ...fresh, sharedBefore: before.sharedBefore };",
+  },
+  {
+    name: "no key: drawing anew forgets the generations before",
+    from: "return { ...fresh, isShared: before.isShared, sharedBefore: before.sharedBefore };",
+    to: "return { ...fresh, isShared: before.isShared };",
+  },
+  {
+    name: "no key: an attempt of another generation",
+    from: "kept?.generation !== generation ||",
+    to: "kept === undefined ||",
+  },
   {
     name: "no key: attempt kept for ever",
-    from: "kept === undefined || !isNear(now, kept.firstUsedAt, policy.graceSeconds * 1000)",
-    to: "kept === undefined",
+    from: "return isNear(now, kept.firstUsedAt, policy.graceSeconds * 1000) ? kept : undefined;",
+    to: "return kept;",
   },
-  { name: "no key: a new attempt each time", from: "usableServerAttempt(facts, generation) ??", to: "undefined ??" },
+  {
+    name: "no key: a new attempt each time",
+    from: "const usable = usableServerAttempt(facts, generation);",
+    to: "const usable = undefined as ServerAttempt | undefined;",
+  },
   {
     name: "strict: behaves as two-phase when handing out",
     from: 'if (policy.rotation === "strict") return { next: makeCurrent',
     to: "if (false) return { next: makeCurrent",
+  },
+  {
+    name: "strict: answers outstanding at the switch are not waited for",
+    from: "(handOut !== undefined && isNear(now, handOut.lastAt, zone));",
+    to: "false;",
+  },
+  {
+    name: "strict: a token handed out again right before the switch is not waited for",
+    from: "return isHandedOutAgain(record, now, policy) || (handOut",
+    to: "return (handOut",
   },
   {
     name: "strict: soft zone and lost answers forgiven",

@@ -9,7 +9,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 import { derToJose } from "../es256.ts";
-import { announce, seedCount } from "./serve.ts";
+import { announce, seedCount } from "../peers/serve.ts";
 
 // HMAC-SHA-256 (RFC 2104) of 48 bytes as two one-shot hashes over prepared blocks: a fraction of what createHmac() costs.
 const innerBlock = Buffer.alloc(64 + 48, 0x36);

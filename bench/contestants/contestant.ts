@@ -3,7 +3,8 @@
 
 import { join } from "node:path";
 import type { LoadJob } from "../job.ts";
-import { seedPath } from "./serve.ts";
+import { peersFolder } from "../peers/install.ts";
+import { seedPath } from "../peers/serve.ts";
 
 const root = join(import.meta.dirname, "..", "..");
 /** What `pawl serve` runs as after `npm run build`. */
@@ -59,8 +60,14 @@ function pawl(name: string, title: string, idempotencyKey: boolean): Contestant 
   };
 }
 
-function own(name: string, title: string, ask: Contestant["ask"], needsDatabase: boolean): Contestant {
-  const program = join(import.meta.dirname, `${name}.ts`);
+function own(
+  folderOfProgram: string,
+  name: string,
+  title: string,
+  ask: Contestant["ask"],
+  needsDatabase: boolean,
+): Contestant {
+  const program = join(folderOfProgram, `${name}.ts`);
   return {
     name,
     title,
@@ -74,9 +81,16 @@ function own(name: string, title: string, ask: Contestant["ask"], needsDatabase:
 const refreshJson = { path: "/refresh", body: "json", idempotencyKey: false } as const;
 
 /** What everything is compared with. */
-export const yardstick: Contestant = own("bare", "bare minimum (node:http, HMAC, SQLite, ES256)", refreshJson, true);
+export const yardstick: Contestant = own(
+  import.meta.dirname,
+  "bare",
+  "bare minimum (node:http, HMAC, SQLite, ES256)",
+  refreshJson,
+  true,
+);
 /** The peer of the target. */
 export const peer: Contestant = own(
+  peersFolder,
   "oidc",
   "node-oidc-provider 9, memory adapter",
   { path: "/token", body: "form", idempotencyKey: false, clientId: "bench" },
@@ -89,5 +103,5 @@ export const contestants: readonly Contestant[] = [
   pawl("pawl", "Pawl", false),
   pawl("pawl-key", "Pawl, Idempotency-Key on every request", true),
   peer,
-  own("tutorial", "tutorial (Express, jsonwebtoken, SQLite)", refreshJson, true),
+  own(peersFolder, "tutorial", "tutorial (Express, jsonwebtoken, SQLite)", refreshJson, true),
 ];

@@ -32,6 +32,7 @@ const loaders: Readonly<Record<string, () => Promise<Run>>> = {
   "keys list": async () => (await import("./keys.ts")).listKeys,
   "keys rotate": async () => (await import("./keys.ts")).rotateKeys,
   purge: async () => (await import("./purge.ts")).purge,
+  simulate: async () => (await import("./simulate.ts")).simulate,
   version: async () => (await import("./version.ts")).version,
   help: async () => (await import("./usage.ts")).help,
 };

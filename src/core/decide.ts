@@ -4,7 +4,7 @@
 // Row numbers in comments are those of the table in CONTRACT section 4.
 
 import type { Policy } from "./policy.ts";
-import type { HandOut, HistoryEntry, SessionRecord } from "./record.ts";
+import type { HandOut, HistoryEntry, ServerAttempt, SessionRecord } from "./record.ts";
 import { historyEntriesMax, retiredTimesMax } from "./record.ts";
 import type { Attempt, RefreshToken } from "./refresh-token.ts";
 import { linkOf, noHash, sameBytes, successorSecret, tokenHash } from "./refresh-token.ts";
@@ -32,12 +32,12 @@ export type Decision =
     }
   /** Rows 2, 6 of a confirm: commit `next`. */
   | { readonly outcome: "confirm"; readonly next: SessionRecord; readonly rolledBack: boolean }
-  /** Rows 1, 3, 4 of a confirm. */
-  | { readonly outcome: "unchanged" }
-  /** Row 4: hand out the current token once more. */
-  | { readonly outcome: "hand_out_again"; readonly token: RefreshToken }
-  /** Row 3, and row 1 of a generation that takes no more: an access token only. */
-  | { readonly outcome: "settle" }
+  /** Rows 1, 3, 4 of a confirm. With `next`: commit it, it remembers that an answer arrived. */
+  | { readonly outcome: "unchanged"; readonly next?: SessionRecord }
+  /** Row 4: commit `next`, then hand out the current token once more. */
+  | { readonly outcome: "hand_out_again"; readonly next: SessionRecord; readonly token: RefreshToken }
+  /** Row 3, and row 1 of a generation that takes no more: an access token only. `next` as with `unchanged`. */
+  | { readonly outcome: "settle"; readonly next?: SessionRecord }
   /** Row 5: no token and no verdict. */
   | { readonly outcome: "superseded" }
   /** Row 7: refused, nothing revoked. */
@@ -116,9 +116,9 @@ interface Facts {
 
 /** Row 1: the current token. */
 function decideCurrent(facts: Facts): Decision {
-  const { record, presented, now, policy } = facts;
+  const { record, presented } = facts;
   if (presented.operation === "confirm") return { outcome: "unchanged" };
-  if (policy.rotation === "two-phase" && takesNoMore(record.handOut, now, policy)) return { outcome: "settle" };
+  if (takesNoMore(facts)) return { outcome: "settle" };
   return { outcome: "rotate", ...handOutSuccessor(facts, record), confirmed: false, rolledBack: false };
 }
 
@@ -127,9 +127,11 @@ function decideNewer(facts: Facts): Decision {
   const { record, presented, now, policy } = facts;
   const ahead = presented.token.generation - record.generation;
   if (ahead === 1 && isDescendant(facts, 0)) {
+    // The current token was handed out once more: while its answer is under way, it may yet overwrite this one.
+    if (isHandedOutAgain(record, now, policy)) return settle(facts, undefined);
     // Row 3 also serves answers that were outstanding when two-phase was switched to strict.
-    if (isContended(record.handOut, now, policy)) {
-      return { outcome: presented.operation === "confirm" ? "unchanged" : "settle" };
+    if (isContended(record.handOut, now, policy) && isOfBurst(presented.token, record.handOut)) {
+      return settle(facts, record.handOut);
     }
     return confirmAndRotate(facts, false);
   }
@@ -145,7 +147,7 @@ function decideOlder(facts: Facts): Decision {
   if (again !== undefined) {
     return facts.presented.operation === "confirm"
       ? { outcome: "unchanged" }
-      : { outcome: "hand_out_again", token: again };
+      : { outcome: "hand_out_again", next: handedOutAgain(facts), token: again };
   }
   return isSuperseded(facts) ? { outcome: "superseded" } : reuse(facts);
 }
@@ -162,20 +164,59 @@ function isNear(now: number, instant: number, span: number): boolean {
   return Math.abs(now - instant) < span;
 }
 
-/** A generation is contended from the second hand-out of its first crowded burst to a soft zone after that burst. */
-function isContended(handOut: HandOut | undefined, now: number, policy: Policy): boolean {
+/**
+ * A generation is contended in a burst of several hand-outs and for a soft zone after it, unless a successor was presented
+ * in an earlier such burst: the answers of that one had all arrived or were lost when it was over, so whoever still
+ * presents the old token shares no jar with whoever presented the new one.
+ */
+function isContended(handOut: HandOut | undefined, now: number, policy: Policy): handOut is HandOut {
   return (
     handOut !== undefined &&
     handOut.count > 1 &&
-    handOut.crowdedBursts === 1 &&
+    handOut.arrived !== "earlier" &&
     isNear(now, handOut.lastAt, softZoneMilliseconds(policy))
   );
 }
 
-/** In its contended burst a generation is handed out for one soft zone from the first time, then no more. */
-function takesNoMore(handOut: HandOut | undefined, now: number, policy: Policy): boolean {
-  if (handOut === undefined || !isContended(handOut, now, policy)) return false;
-  return !isNear(now, handOut.firstAt, softZoneMilliseconds(policy));
+/**
+ * True for a successor that was handed out in this burst, by the expiry that all of one burst share. One of an earlier
+ * burst need not wait: its answer arrived a soft zone ago, so nobody with the same jar can have made this burst.
+ */
+function isOfBurst(token: RefreshToken, handOut: HandOut): boolean {
+  return token.expiresAt === handOut.expiresAt;
+}
+
+/** True while an answer of row 4 may be under way. */
+function isHandedOutAgain(record: SessionRecord, now: number, policy: Policy): boolean {
+  return record.currentAgainAt !== undefined && isNear(now, record.currentAgainAt, softZoneMilliseconds(policy));
+}
+
+/**
+ * True while the current token gets no successor. The first contended burst hands out for one soft zone, a later one
+ * until an answer is known to have arrived: no burst lasts for ever, and nobody is kept from a successor twice.
+ */
+function takesNoMore({ record, now, policy }: Facts): boolean {
+  const { handOut } = record;
+  const zone = softZoneMilliseconds(policy);
+  // Strict hands out once: what two-phase handed out right before the switch has to arrive first.
+  if (policy.rotation === "strict") {
+    return isHandedOutAgain(record, now, policy) || (handOut !== undefined && isNear(now, handOut.lastAt, zone));
+  }
+  if (!isContended(handOut, now, policy)) return false;
+  return handOut.crowdedBursts === 1 ? !isNear(now, handOut.firstAt, zone) : handOut.arrived !== "no";
+}
+
+/** Row 3: nobody has won yet. The first successor presented in a contended burst is remembered: an answer has arrived. */
+function settle(facts: Facts, handOut: HandOut | undefined): Decision {
+  const { record, presented } = facts;
+  const outcome = presented.operation === "confirm" ? "unchanged" : "settle";
+  if (handOut?.arrived !== "no") return { outcome };
+  const next: SessionRecord = {
+    ...record,
+    version: record.version + 1,
+    handOut: { ...handOut, arrived: "in this burst" },
+  };
+  return { outcome, next };
 }
 
 /** Rows 2 and 6: the presented token becomes current, its siblings are dead; then row 1, unless only confirming. */
@@ -202,6 +243,7 @@ function makeCurrent(facts: Facts, record: SessionRecord, token: RefreshToken, h
     // After a lost write (two steps) the hash of the generation in between is unknown.
     previousHash: steps === 1 ? record.currentHash : noHash,
     olderHash: steps === 1 ? record.previousHash : record.currentHash,
+    currentAgainAt: undefined,
     handOut: undefined,
     retiredAt: stillRecent([...retired, ...record.retiredAt].slice(0, retiredTimesMax), facts),
   };
@@ -251,6 +293,7 @@ function nextBurst(record: SessionRecord, now: number, policy: Policy, ring: Sec
     expiresAt: Math.min(Math.floor(now / 1000) + policy.idleTtlSeconds, record.expiresAt),
     keyId: ring.newest.keyId,
     crowdedBursts: before?.crowdedBursts ?? 0,
+    arrived: before === undefined || before.arrived === "no" ? "no" : "earlier",
   };
 }
 
@@ -260,25 +303,36 @@ function attemptFor(
   record: SessionRecord,
   generation: number,
 ): { attempt: Attempt; kept: SessionRecord["serverAttempt"] } {
-  const { presented, now } = facts;
+  const { presented } = facts;
   if (presented.attempt !== undefined) {
     return { attempt: { drawnBy: "client", value: presented.attempt }, kept: record.serverAttempt };
   }
-  const kept = usableServerAttempt(facts, generation) ?? {
-    value: presented.freshAttempt,
-    firstUsedAt: now,
-    generation,
-  };
+  const kept = serverAttemptFor(facts, record, generation);
   return { attempt: { drawnBy: "server", value: kept.value }, kept };
 }
 
-/** The server's attempt, for one grace from its first use and in at most two consecutive generations. */
-function usableServerAttempt(facts: Facts, generation: number): SessionRecord["serverAttempt"] {
-  const { record, now, policy } = facts;
+/** The server's attempt after one more use for handing out `generation`: the one in use, or a new one. */
+function serverAttemptFor(facts: Facts, record: SessionRecord, generation: number): ServerAttempt {
+  const usable = usableServerAttempt(facts, generation);
+  if (usable !== undefined) return { ...usable, isShared: true };
+  const before = record.serverAttempt;
+  const value = facts.presented.freshAttempt;
+  const fresh = { value, firstUsedAt: facts.now, generation, isShared: false, sharedBefore: 0 };
+  if (before?.generation === generation) {
+    return { ...fresh, isShared: before.isShared, sharedBefore: before.sharedBefore };
+  }
+  if (before?.generation !== generation - 1 || !before.isShared) return fresh;
+  return { ...fresh, sharedBefore: Math.min(before.sharedBefore + 1, sharedGenerationsMax) };
+}
+
+/** In how many generations in a row requests without a key may get the same token (CONTRACT section 4). */
+const sharedGenerationsMax = 2;
+
+/** The server's attempt for handing out `generation`: for one grace from its first use, and not for ever in a row. */
+function usableServerAttempt({ record, now, policy }: Facts, generation: number): ServerAttempt | undefined {
   const kept = record.serverAttempt;
-  if (kept === undefined || !isNear(now, kept.firstUsedAt, policy.graceSeconds * 1000)) return undefined;
-  const age = generation - kept.generation;
-  return age === 0 || age === 1 ? kept : undefined;
+  if (kept?.generation !== generation || kept.sharedBefore >= sharedGenerationsMax) return undefined;
+  return isNear(now, kept.firstUsedAt, policy.graceSeconds * 1000) ? kept : undefined;
 }
 
 /** Row 4: the current token, rebuilt, when it is what this request's attempt gets from the predecessor presented. */
@@ -302,6 +356,18 @@ function currentForSameAttempt(facts: Facts): RefreshToken | undefined {
     expiresAt: record.currentExpiresAt,
     secret,
     links: [linkOf(keys, ownHash, hash), linkOf(keys, record.olderHash, hash)],
+  };
+}
+
+/** The record once the current token is handed out again: its answer is under way for as long as any other. */
+function handedOutAgain({ record, presented, now }: Facts): SessionRecord {
+  const { serverAttempt } = record;
+  const isOurs = presented.attempt === undefined && serverAttempt !== undefined;
+  return {
+    ...record,
+    version: record.version + 1,
+    currentAgainAt: now,
+    serverAttempt: isOurs ? { ...serverAttempt, isShared: true } : serverAttempt,
   };
 }
 

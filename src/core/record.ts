@@ -37,7 +37,16 @@ export interface HandOut {
   readonly keyId: number;
   /** Bursts that had more than one hand-out, this one included; counted up to 2 ("more than one"). */
   readonly crowdedBursts: number;
+  /**
+   * Whether a token of generation n+1 was presented while it was contended, so that an answer is known to have arrived:
+   * not yet, in the present burst, or in an earlier one.
+   */
+  readonly arrived: Arrival;
 }
+
+/** When the first proof came that an answer arrived; the position is the stored form, so only append. */
+export const arrivals = ["no", "in this burst", "earlier"] as const;
+export type Arrival = (typeof arrivals)[number];
 
 /** The attempt that the server drew for requests without an `Idempotency-Key`. */
 export interface ServerAttempt {
@@ -45,8 +54,12 @@ export interface ServerAttempt {
   readonly value: Uint8Array;
   /** Milliseconds. */
   readonly firstUsedAt: number;
-  /** The generation it first handed out; it also serves the one after. */
+  /** The generation it hands out. */
   readonly generation: number;
+  /** True once several requests for that generation got the same token through it. */
+  readonly isShared: boolean;
+  /** How many generations in a row, right before that one, were handed out through a shared attempt; up to 2. */
+  readonly sharedBefore: number;
 }
 
 /** Something worth remembering about a session, kept in its record so that "why did it end" has an answer. */
@@ -90,6 +103,8 @@ export interface SessionRecord {
   /** Hashes of generations n-1 and n-2; 32 zero bytes where there is none. */
   readonly previousHash: Uint8Array;
   readonly olderHash: Uint8Array;
+  /** Milliseconds: when the current token was last handed out again, after it was current (row 4). */
+  readonly currentAgainAt: number | undefined;
   /** Generation n+1; `undefined` while nothing of it was handed out. */
   readonly handOut: HandOut | undefined;
   readonly serverAttempt: ServerAttempt | undefined;

@@ -17,8 +17,10 @@ const roundsMax = 1000;
 
 /** The feed entry for a session that ends now; it lives one access-token lifetime. */
 export function revocationOf(context: Context, record: SessionRecord, now: number): Revocation {
-  // The first second in which no token of the session can have been issued any more.
-  const seconds = Math.floor(now / 1000) + 1;
+  // The first second in which no token of the session can have been issued any more. Where a clock was set back, or that
+  // of another process is ahead, tokens are dated later than now.
+  const latest = Math.max(now, record.lastSeenAt, record.authTime * 1000);
+  const seconds = Math.floor(latest / 1000) + 1;
   return { sid: record.sid, notBefore: seconds, exp: seconds + context.policy.accessTtlSeconds };
 }
 

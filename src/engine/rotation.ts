@@ -61,20 +61,33 @@ interface Settled {
   readonly now: number;
 }
 
+function deadlineOf({ platform, policy }: Context, input: PresentInput): number {
+  return input.deadlineAt ?? platform.clock.now() + policy.graceSeconds * 1000;
+}
+
+/** Now; a request older than grace must not hand out or decide anything any more: its client is gone (section 4). */
+function inTime({ platform }: Context, deadlineAt: number): number {
+  const now = platform.clock.now();
+  if (now >= deadlineAt) throw cannotAnswer("The request took too long; retry.");
+  return now;
+}
+
 /** Reads, decides and commits until the decision holds for the record that is stored. */
-async function settle(context: Context, input: PresentInput, presented: Presentation): Promise<Settled> {
+async function settle(
+  context: Context,
+  input: PresentInput,
+  presented: Presentation,
+  deadlineAt: number,
+): Promise<Settled> {
   const { store, policy, secrets, platform } = context;
-  const deadlineAt = input.deadlineAt ?? platform.clock.now() + policy.graceSeconds * 1000;
   for (let round = 0; round < commitRoundsMax; round += 1) {
     const readAt = platform.clock.now();
     const record = await store.read(presented.token.sid);
+    const now = inTime(context, deadlineAt);
     if (record === undefined) throw new PawlError("session_expired");
-    const now = platform.clock.now();
-    // A request that is older than grace must not hand anything out any more: its client is gone (section 4).
-    if (now >= deadlineAt) throw cannotAnswer("The request took too long; retry.");
     const decision = decide(record, presented, now, policy, secrets);
     // Nothing is committed, so a revocation may have come since the read: what is signed is dated before it (I5).
-    if (!("next" in decision)) return { decision, record, now: readAt };
+    if (!("next" in decision) || decision.next === undefined) return { decision, record, now: readAt };
     const ends = decision.outcome === "reuse";
     const next = ends ? decision.next : seenFrom(decision.next, input, now);
     const revocation = ends ? revocationOf(context, record, now) : undefined;
@@ -86,7 +99,15 @@ async function settle(context: Context, input: PresentInput, presented: Presenta
 /** Rotates (CONTRACT section 4). */
 export async function refresh(context: Context, input: PresentInput): Promise<Grant> {
   const presented = presentation(context, input, "refresh");
-  const { decision, record, now } = await settle(context, input, presented);
+  const deadlineAt = deadlineOf(context, input);
+  const grant = grantOf(context, presented, await settle(context, input, presented, deadlineAt));
+  // The commit may have taken its time, too. A retry of the same attempt gets the same token.
+  inTime(context, deadlineAt);
+  return grant;
+}
+
+/** What a decision gives; tells subscribers. Throws what is no success. */
+function grantOf(context: Context, presented: Presentation, { decision, record, now }: Settled): Grant {
   const text = (token: RefreshToken): string =>
     encodeRefreshToken(token, context.secrets.byId(token.keyId) as SecretKeys);
   switch (decision.outcome) {
@@ -108,7 +129,8 @@ export async function refresh(context: Context, input: PresentInput): Promise<Gr
 
 /** The newest token has arrived: row 2 without rotating. */
 export async function confirm(context: Context, input: PresentInput): Promise<void> {
-  const { decision, record, now } = await settle(context, input, presentation(context, input, "confirm"));
+  const presented = presentation(context, input, "confirm");
+  const { decision, record, now } = await settle(context, input, presented, deadlineOf(context, input));
   if (decision.outcome === "unchanged") return;
   if (decision.outcome !== "confirm") refuse(context, decision, record, now);
   else {

@@ -85,6 +85,7 @@ export async function issue(context: Context, input: IssueInput): Promise<Grant>
       currentKeyId: token.keyId,
       previousHash: noHash,
       olderHash: noHash,
+      currentAgainAt: undefined,
       handOut: undefined,
       serverAttempt: undefined,
       retiredAt: [],

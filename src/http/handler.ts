@@ -190,16 +190,24 @@ function createChecks(
     }
     if (parsed === undefined) throw new PawlError("invalid_request", "The body must be a JSON object in UTF-8.");
     const client = clientAddress(incoming);
-    return await endpoint.work({
+    const deadlineAt = incoming.peer.deadlineAt ?? arrivedAt + graceMilliseconds;
+    const answer = await endpoint.work({
       incoming,
       body: parsed,
       bodyToken,
       parameter,
       client,
       origin: originOf(incoming.header("user-agent"), client),
-      deadlineAt: incoming.peer.deadlineAt ?? arrivedAt + graceMilliseconds,
+      deadlineAt,
     });
+    // A cookie that comes later than grace could overwrite a newer one in the jar; a lost answer harms nobody (CONTRACT I1).
+    if (clock.now() >= deadlineAt && answer.headers.includes("set-cookie")) throw tookTooLong();
+    return answer;
   };
+}
+
+function tookTooLong(): PawlError {
+  return new PawlError("store_unavailable", "The request took too long; retry.", { retryAfterSeconds: 1 });
 }
 
 function originOf(userAgent: string | undefined, ip: string | undefined): Call["origin"] {

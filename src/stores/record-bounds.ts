@@ -5,7 +5,14 @@
 import { PawlError } from "../core/errors.ts";
 import { sessionEnds } from "../core/events.ts";
 import type { HandOut, SessionRecord } from "../core/record.ts";
-import { historyEntriesMax, isSid, methodsMax, retiredTimesMax, subjectCharactersMax } from "../core/record.ts";
+import {
+  arrivals,
+  historyEntriesMax,
+  isSid,
+  methodsMax,
+  retiredTimesMax,
+  subjectCharactersMax,
+} from "../core/record.ts";
 import { isPlainText, textCharactersMax } from "./text-codec.ts";
 
 /** Instants in milliseconds are below this: 48 bits, the year 10889. */
@@ -63,11 +70,13 @@ export function checkRecord(record: SessionRecord): Buffer {
   for (const hash of [record.currentHash, record.previousHash, record.olderHash]) {
     if (hash.length !== hashBytes) refuse("hash");
   }
+  if (record.currentAgainAt !== undefined) checkWhole("instant", record.currentAgainAt, millisecondsMax);
   if (handOut !== undefined) checkHandOut(handOut);
   if (serverAttempt !== undefined) {
     if (serverAttempt.value.length !== attemptBytes) refuse("serverAttempt");
     checkWhole("serverAttempt", serverAttempt.firstUsedAt, millisecondsMax);
     checkWhole("serverAttempt", serverAttempt.generation, generationMax);
+    checkWhole("serverAttempt", serverAttempt.sharedBefore, 3);
   }
   if (ended !== undefined) {
     checkWhole("ended", ended.at, millisecondsMax);
@@ -89,6 +98,7 @@ export function checkRecord(record: SessionRecord): Buffer {
 function checkHandOut(handOut: HandOut): void {
   checkWhole("handOut", handOut.count, 3);
   checkWhole("handOut", handOut.crowdedBursts, 3);
+  if (!arrivals.includes(handOut.arrived)) refuse("handOut");
   checkWhole("handOut", handOut.firstAt, millisecondsMax);
   checkWhole("handOut", handOut.lastAt, millisecondsMax);
   checkWhole("handOut", handOut.expiresAt, secondsMax);

@@ -1,6 +1,6 @@
 // Packs a session record into few bytes and back: what every database store keeps in one column, and memory too.
 //
-//   format(1) checksum(4) flags(1) times … hashes(3 x 32) … texts … zeros
+//   format(1) checksum(4) flags(1) [traces(1)] times … hashes(3 x 32) … texts … zeros
 //
 // Numbers are variable-length (7 bits a byte, low first), instants are differences from a neighbouring instant, so most
 // take one to three bytes. The three hashes have their space from the first day and the whole is padded in steps, so a
@@ -11,7 +11,7 @@ import { crc32 } from "node:zlib";
 import { PawlError } from "../core/errors.ts";
 import { sessionEnds } from "../core/events.ts";
 import type { HandOut, HistoryEntry, ServerAttempt, SessionRecord } from "../core/record.ts";
-import { historyEntriesMax, methodsMax, retiredTimesMax } from "../core/record.ts";
+import { arrivals, historyEntriesMax, methodsMax, retiredTimesMax } from "../core/record.ts";
 import {
   attemptBytes,
   checkRecord,
@@ -23,8 +23,10 @@ import {
 } from "./record-bounds.ts";
 import { packText, textBytesMax, textCharactersMax, unpackText } from "./text-codec.ts";
 
-/** The first byte of every packed record. A later format gets the next number and keeps reading this one. */
+/** The first byte of a packed record. A later format gets the next number and keeps reading these. */
 export const recordFormat = 1;
+/** The format of a record with traces of concurrent use; most records never have any, so most rows stay in the first. */
+export const tracedRecordFormat = 2;
 const headBytes = 5;
 const checksumAt = 1;
 const hasHandOut = 0x01;
@@ -33,6 +35,12 @@ const hasEnded = 0x04;
 const isBodyTransport = 0x08;
 const countShift = 4;
 const crowdedShift = 6;
+// The byte of traces: bits 0 and 1 are the position in `arrivals`, bits 4 and 5 the shared generations before.
+const arrivalMask = 0x03;
+const hasAgain = 0x04;
+const isSharedAttempt = 0x08;
+const sharedBeforeShift = 4;
+const tracesMax = 0x3f;
 /** Texts of the largest record: four single ones, the methods, two per history entry; and room for all the rest. */
 const packedBytesMax = (4 + methodsMax + 2 * historyEntriesMax) * textBytesMax + 1024;
 const scratch = Buffer.alloc(packedBytesMax);
@@ -94,6 +102,16 @@ function flagsOf(record: SessionRecord): number {
   );
 }
 
+/** What concurrent requests left behind; 0 = nothing. */
+function tracesOf({ handOut, serverAttempt, currentAgainAt }: SessionRecord): number {
+  return (
+    (handOut === undefined ? 0 : arrivals.indexOf(handOut.arrived)) |
+    (currentAgainAt === undefined ? 0 : hasAgain) |
+    (serverAttempt?.isShared === true ? isSharedAttempt : 0) |
+    ((serverAttempt?.sharedBefore ?? 0) << sharedBeforeShift)
+  );
+}
+
 /**
  * Packs everything of a record but id, subject and version.
  * @throws PawlError `invalid_request` for a record outside the bounds of core/record.ts.
@@ -102,8 +120,10 @@ export function packRecord(record: SessionRecord): Buffer {
   const sid = checkRecord(record);
   const { handOut, serverAttempt, ended, createdAt, lastSeenAt } = record;
   const createdSecond = Math.floor(createdAt / 1000);
+  const traces = tracesOf(record);
   end = headBytes;
   putByte(flagsOf(record));
+  if (traces !== 0) putByte(traces);
   putDifference(createdAt, sid.readUIntBE(0, 6));
   putDifference(lastSeenAt, createdAt);
   putDifference(record.expiresAt, createdSecond);
@@ -129,8 +149,9 @@ export function packRecord(record: SessionRecord): Buffer {
     putDifference(ended.at, lastSeenAt);
     putByte(sessionEnds.indexOf(ended.reason));
   }
+  if (record.currentAgainAt !== undefined) putDifference(record.currentAgainAt, lastSeenAt);
   putLists(record);
-  return seal(sid);
+  return seal(sid, traces === 0 ? recordFormat : tracedRecordFormat);
 }
 
 function putLists(record: SessionRecord): void {
@@ -157,11 +178,11 @@ function putLists(record: SessionRecord): void {
 }
 
 /** The finished bytes: padded, with format and checksum in front. */
-function seal(sid: Buffer): Buffer {
+function seal(sid: Buffer, format: number): Buffer {
   const length = paddedLength(end);
   const data = Buffer.alloc(length);
   scratch.copy(data, 0, 0, end);
-  data[0] = recordFormat;
+  data[0] = format;
   data.writeUInt32LE(checksum(data, sid), checksumAt);
   return data;
 }
@@ -232,25 +253,46 @@ function takeCount(reader: Reader, max: number): number {
   return count <= max ? count : damaged("a list is too long");
 }
 
-function takeHandOut(reader: Reader, flags: number, lastSeenAt: number, currentExpiresAt: number): HandOut | undefined {
+function takeTraces(reader: Reader, format: number): number {
+  if (format === recordFormat) return 0;
+  const traces = takeByte(reader);
+  return traces <= tracesMax ? traces : damaged("its traces are out of bounds");
+}
+
+function takeHandOut(
+  reader: Reader,
+  flags: number,
+  traces: number,
+  lastSeenAt: number,
+  currentExpiresAt: number,
+): HandOut | undefined {
   if ((flags & hasHandOut) === 0) return undefined;
   const lastAt = takeDifference(reader, lastSeenAt, millisecondsMax);
   const firstAt = takeDifference(reader, lastAt, millisecondsMax);
   const expiresAt = takeDifference(reader, currentExpiresAt, secondsMax);
   const keyId = takeByte(reader);
-  return { count: (flags >> countShift) & 3, firstAt, lastAt, expiresAt, keyId, crowdedBursts: flags >> crowdedShift };
+  const arrived = arrivals[traces & arrivalMask] ?? damaged("its traces are out of bounds");
+  const count = (flags >> countShift) & 3;
+  return { count, firstAt, lastAt, expiresAt, keyId, crowdedBursts: flags >> crowdedShift, arrived };
 }
 
 function takeServerAttempt(
   reader: Reader,
   flags: number,
+  traces: number,
   lastSeenAt: number,
   generation: number,
 ): ServerAttempt | undefined {
   if ((flags & hasServerAttempt) === 0) return undefined;
   const value = takeBytes(reader, attemptBytes);
   const firstUsedAt = takeDifference(reader, lastSeenAt, millisecondsMax);
-  return { value, firstUsedAt, generation: takeDifference(reader, generation, generationMax) };
+  return {
+    value,
+    firstUsedAt,
+    generation: takeDifference(reader, generation, generationMax),
+    isShared: (traces & isSharedAttempt) !== 0,
+    sharedBefore: traces >> sharedBeforeShift,
+  };
 }
 
 function takeEnded(reader: Reader, flags: number, lastSeenAt: number): SessionRecord["ended"] {
@@ -285,8 +327,8 @@ function openPacked(packed: PackedRecord): { reader: Reader; sid: Buffer } {
   const data = new Uint8Array(buffer, byteOffset, byteLength);
   const sid = sidBytes(packed.sid) ?? damaged("its id is malformed");
   if (data.length <= headBytes || data.length > packedBytesMax) damaged("its length is wrong");
-  if (data[0] !== recordFormat) {
-    damaged(`its format is ${data[0]}, this version of Pawl reads format ${recordFormat}`);
+  if (data[0] !== recordFormat && data[0] !== tracedRecordFormat) {
+    damaged(`its format is ${data[0]}, this version of Pawl reads formats ${recordFormat} and ${tracedRecordFormat}`);
   }
   const stored = new DataView(buffer, byteOffset, byteLength).getUint32(checksumAt, true);
   if (checksum(data, sid) !== stored) damaged("its checksum is wrong");
@@ -300,6 +342,7 @@ function openPacked(packed: PackedRecord): { reader: Reader; sid: Buffer } {
 export function unpackRecord(packed: PackedRecord): SessionRecord {
   const { reader, sid } = openPacked(packed);
   const flags = takeByte(reader);
+  const traces = takeTraces(reader, reader.data[0] as number);
   const createdAt = takeDifference(reader, sid.readUIntBE(0, 6), millisecondsMax);
   const createdSecond = Math.floor(createdAt / 1000);
   const lastSeenAt = takeDifference(reader, createdAt, millisecondsMax);
@@ -312,9 +355,10 @@ export function unpackRecord(packed: PackedRecord): SessionRecord {
   const currentKeyId = takeByte(reader);
   const previousHash = takeBytes(reader, hashBytes);
   const olderHash = takeBytes(reader, hashBytes);
-  const handOut = takeHandOut(reader, flags, lastSeenAt, currentExpiresAt);
-  const serverAttempt = takeServerAttempt(reader, flags, lastSeenAt, generation);
+  const handOut = takeHandOut(reader, flags, traces, lastSeenAt, currentExpiresAt);
+  const serverAttempt = takeServerAttempt(reader, flags, traces, lastSeenAt, generation);
   const ended = takeEnded(reader, flags, lastSeenAt);
+  const currentAgainAt = (traces & hasAgain) === 0 ? undefined : takeDifference(reader, lastSeenAt, millisecondsMax);
   const [clientId, userAgent, ip, label] = [takeText(reader), takeText(reader), takeText(reader), takeText(reader)];
   const amr = Array.from({ length: takeCount(reader, methodsMax) }, () => takeText(reader));
   const retiredAt = takeRetired(reader, lastSeenAt);
@@ -342,6 +386,7 @@ export function unpackRecord(packed: PackedRecord): SessionRecord {
     currentKeyId,
     previousHash,
     olderHash,
+    currentAgainAt,
     handOut,
     serverAttempt,
     retiredAt,

@@ -1,6 +1,13 @@
-// The entry point `pawl/testing`: suites for your own store or adapter, and a simulated clock and entropy.
+// The entry point `pawl/testing`: suites for your own store or adapter, stores that fail on purpose, and a simulated
+// clock and entropy.
 // Owns the list of what is public. The suites run under node:test; importing them runs nothing.
 
+export type { Difference, DifferentialLevel, DifferentialOptions } from "./differential-suite.ts";
+export { compareWithMemory, differentialSuite } from "./differential-suite.ts";
+export type { FailoverStore } from "./failover-store.ts";
+export { createFailoverStore } from "./failover-store.ts";
+export type { FaultyStore, StoreCall, StoreFault, StoreMethod, StoreScript } from "./faulty-store.ts";
+export { createFaultyStore, storeMethods } from "./faulty-store.ts";
 export type { SuiteOptions, SuiteRequest, SuiteSubject, SuiteTarget } from "./http-suite.ts";
 export { httpSuite, sendOverHttp } from "./http-suite.ts";
 export type { Random } from "./random.ts";

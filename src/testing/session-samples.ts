@@ -59,6 +59,7 @@ function sampleRecord(entropy: Entropy, now: number, changes: Partial<SessionRec
     currentKeyId: 1,
     previousHash: noHash,
     olderHash: noHash,
+    currentAgainAt: undefined,
     handOut: undefined,
     serverAttempt: undefined,
     retiredAt: [],
@@ -79,7 +80,7 @@ function refreshedAt(before: SessionRecord, at: number, hash: Uint8Array): Sessi
     currentExpiresAt: before.handOut?.expiresAt ?? before.currentExpiresAt,
     previousHash: before.currentHash,
     olderHash: before.previousHash,
-    handOut: { count: 1, firstAt: at, lastAt: at, expiresAt, keyId: 1, crowdedBursts: 0 },
+    handOut: { count: 1, firstAt: at, lastAt: at, expiresAt, keyId: 1, crowdedBursts: 0, arrived: "no" },
     retiredAt: [at, ...before.retiredAt].slice(0, 16),
   };
 }
@@ -102,8 +103,23 @@ function fullRecord(entropy: Entropy, before: SessionRecord): SessionRecord {
     currentKeyId: 255,
     previousHash: entropy.bytes(32),
     olderHash: entropy.bytes(32),
-    handOut: { count: 2, firstAt: at - 70_000, lastAt: at, expiresAt: seconds + 9, keyId: 254, crowdedBursts: 2 },
-    serverAttempt: { value: entropy.bytes(16), firstUsedAt: at - 10, generation: 4_294_967_295 },
+    currentAgainAt: at - 33,
+    handOut: {
+      count: 2,
+      firstAt: at - 70_000,
+      lastAt: at,
+      expiresAt: seconds + 9,
+      keyId: 254,
+      crowdedBursts: 2,
+      arrived: "earlier",
+    },
+    serverAttempt: {
+      value: entropy.bytes(16),
+      firstUsedAt: at - 10,
+      generation: 4_294_967_295,
+      isShared: true,
+      sharedBefore: 2,
+    },
     retiredAt: Array.from({ length: 16 }, (_, back) => at - back * 901_234),
     ended: { at: at + 1, reason: "refresh_token_reused" },
     history: Array.from({ length: 8 }, (_, step) => ({

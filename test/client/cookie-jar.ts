@@ -1,32 +1,8 @@
-// A cookie jar for tests: a fetch that keeps and sends cookies as a browser's jar does for one origin, shared by as
-// many clients ("tabs") as a test wants.
+// What tabs of one browser share, for tests: the cookie jar (sim/cookie-jar.ts owns it) and a storage.
+// Knows no client and no server.
 
-/** A jar with its fetch. */
-export interface CookieJar {
-  readonly fetch: (request: Request) => Promise<Response>;
-  readonly cookies: Map<string, string>;
-}
-
-/** An empty jar. */
-export function cookieJar(): CookieJar {
-  const cookies = new Map<string, string>();
-  return {
-    cookies,
-    async fetch(request) {
-      const sent = new Request(request);
-      if (cookies.size > 0)
-        sent.headers.set("cookie", [...cookies].map(([name, value]) => `${name}=${value}`).join("; "));
-      const response = await fetch(sent);
-      for (const line of response.headers.getSetCookie()) {
-        const [pair = "", ...attributes] = line.split("; ");
-        const [name = "", value = ""] = pair.split(/=(.*)/s);
-        if (attributes.includes("Max-Age=0")) cookies.delete(name);
-        else cookies.set(name, value);
-      }
-      return response;
-    },
-  };
-}
+export type { CookieJar } from "../../sim/cookie-jar.ts";
+export { cookieJar } from "../../sim/cookie-jar.ts";
 
 /** A storage as in a browser, shared by tabs of one origin. */
 export function storage(): Storage & { readonly entries: Map<string, string> } {

@@ -7,7 +7,7 @@ import { endSession, idleExpiresAt, isAttempt, isPastEnd, remember } from "../..
 import type { SessionRecord } from "../../src/core/record.ts";
 import { historyEntriesMax } from "../../src/core/record.ts";
 import type { RefreshToken } from "../../src/core/refresh-token.ts";
-import { noHash, tokenHash } from "../../src/core/refresh-token.ts";
+import { noHash, sameBytes, tokenHash } from "../../src/core/refresh-token.ts";
 import type { Scene } from "./scene.ts";
 import {
   advance,
@@ -45,6 +45,7 @@ describe("row 1: the current token", () => {
       expiresAt: startAt / 1000 + 604_800,
       keyId: 1,
       crowdedBursts: 0,
+      arrived: "no",
     });
   });
 
@@ -183,7 +184,7 @@ describe("row 3: contention", () => {
 
   test("a successor of a contended generation settles until a soft zone after the last hand-out", () => {
     const { scene, p, q } = contended();
-    assert.deepEqual(ask(scene, p, keyC), { outcome: "settle" });
+    assert.equal(play(scene, p, keyC).outcome, "settle");
     assert.deepEqual(ask(scene, q, keyC), { outcome: "settle" });
     assert.deepEqual(ask(scene, q, keyC, "confirm"), { outcome: "unchanged" });
     scene.now += softZone - 1;
@@ -205,30 +206,81 @@ describe("row 3: contention", () => {
     assert.equal(outcome(scene, scene.first, keyC), "rotate");
   });
 
-  test("settling is not a hand-out and changes nothing", () => {
+  for (const operation of ["refresh", "confirm"] as const) {
+    test(`settling is not a hand-out; the first one (${operation}) is remembered, for an answer has arrived`, () => {
+      const { scene, p, q } = contended();
+      const { handOut, ...before } = scene.record;
+      assert.equal(handOut?.arrived, "no");
+      play(scene, p, keyC, operation);
+      const version = before.version + 1;
+      assert.deepEqual(scene.record, { ...before, version, handOut: { ...handOut, arrived: "in this burst" } });
+      const remembered = scene.record;
+      play(scene, q, keyC);
+      assert.equal(scene.record, remembered);
+    });
+  }
+
+  test("in the first contended burst an arrival closes nothing: its hand-outs go on for one soft zone", () => {
     const { scene, p } = contended();
-    const before = scene.record;
     play(scene, p, keyC);
-    assert.equal(scene.record, before);
+    scene.now = startAt + softZone - 1;
+    refresh(scene, scene.first, keyC);
+    assert.equal(scene.record.handOut?.arrived, "in this burst");
   });
 
-  test("later bursts change nothing: a second crowded burst is neither contended nor closed", () => {
+  test("a later crowded burst is contended, too, while no answer is known to have arrived", () => {
+    const { scene } = contended();
+    scene.now += softZone;
+    const lateA = refresh(scene, scene.first, keyA);
+    assert.equal(scene.record.handOut?.count, 1);
+    assert.equal(scene.record.handOut?.crowdedBursts, 1);
+    assert.equal(outcome(scene, lateA, keyC), "rotate");
+    const lateB = refresh(scene, scene.first, keyB);
+    assert.equal(scene.record.handOut?.crowdedBursts, 2);
+    assert.equal(outcome(scene, lateA, keyC), "settle");
+    // It goes on handing out: nobody is kept from a successor by somebody who polls.
+    for (let turn = 0; turn < 5; turn += 1) {
+      scene.now += softZone - 1;
+      refresh(scene, scene.first, keyC);
+      assert.equal(outcome(scene, lateB, keyC), "settle");
+    }
+    assert.equal(scene.record.handOut?.crowdedBursts, 2);
+  });
+
+  test("a later crowded burst takes no more once an answer has arrived, so it ends a soft zone later", () => {
+    const { scene } = contended();
+    scene.now += softZone;
+    const lateA = refresh(scene, scene.first, keyA);
+    refresh(scene, scene.first, keyB);
+    const lastAt = scene.now;
+    scene.now += softZone - 1;
+    play(scene, lateA, keyC);
+    assert.deepEqual(ask(scene, scene.first, keyC), { outcome: "settle" });
+    scene.now = lastAt + softZone;
+    assert.equal(outcome(scene, lateA, keyC), "rotate");
+    assert.equal(outcome(scene, scene.first, keyC), "rotate");
+  });
+
+  test("bursts after an arrival are not contended: whoever makes them shares no jar with the one that arrived", () => {
+    const { scene, p } = contended();
+    play(scene, p, keyC);
+    scene.now += softZone;
+    const lateA = refresh(scene, scene.first, keyA);
+    refresh(scene, scene.first, keyB);
+    assert.equal(scene.record.handOut?.arrived, "earlier");
+    assert.equal(outcome(scene, lateA, keyC), "rotate");
+    scene.now += softZone;
+    refresh(scene, scene.first, keyA);
+    assert.equal(scene.record.handOut?.arrived, "earlier");
+  });
+
+  test("a successor from an earlier burst never waits for a later one", () => {
     const { scene, p } = contended();
     scene.now += softZone;
     refresh(scene, scene.first, keyA);
-    assert.equal(scene.record.handOut?.count, 1);
-    assert.equal(scene.record.handOut?.crowdedBursts, 1);
+    refresh(scene, scene.first, keyC);
     assert.equal(outcome(scene, p, keyC), "rotate");
-    scene.now += 1;
-    refresh(scene, scene.first, keyB);
-    assert.equal(scene.record.handOut?.crowdedBursts, 2);
-    assert.equal(outcome(scene, p, keyC), "rotate");
-    for (let turn = 0; turn < 5; turn += 1) {
-      scene.now += softZone - 1;
-      assert.equal(play(scene, scene.first, keyB).outcome, "rotate");
-      assert.equal(outcome(scene, p, keyC), "rotate");
-    }
-    assert.equal(scene.record.handOut?.crowdedBursts, 2);
+    assert.equal(outcome(scene, p, undefined, "confirm"), "confirm");
   });
 
   test("a first burst with one hand-out does not use up the contention of a later one", () => {
@@ -260,7 +312,33 @@ describe("row 4: the answer to a confirmed attempt was lost", () => {
     const decision = ask(scene, before, keyA);
     assert.equal(decision.outcome, "hand_out_again");
     assert.deepEqual(decision.outcome === "hand_out_again" && decision.token, last(tokens));
-    assert.equal(outcome(scene, before, keyA, "confirm"), "unchanged");
+    assert.deepEqual(ask(scene, before, keyA, "confirm"), { outcome: "unchanged" });
+  });
+
+  test("is a hand-out like any other: no successor is confirmed while its answer may be under way", () => {
+    const scene = newScene();
+    const tokens = advance(scene, scene.first, 1, 1000);
+    assert.equal(play(scene, scene.first, keyA).outcome, "hand_out_again");
+    const againAt = scene.now;
+    assert.equal(scene.record.currentAgainAt, againAt);
+    const next = refresh(scene, last(tokens), keyB);
+    assert.deepEqual(ask(scene, next, keyC), { outcome: "settle" });
+    assert.deepEqual(ask(scene, next, keyC, "confirm"), { outcome: "unchanged" });
+    scene.now = againAt + softZone - 1;
+    assert.equal(outcome(scene, next, keyC), "settle");
+    scene.now += 1;
+    confirm(scene, next);
+    assert.equal(scene.record.currentAgainAt, undefined);
+  });
+
+  test("while it is under way no arrival is remembered: it may put the current token back into the jar", () => {
+    const scene = newScene();
+    const tokens = advance(scene, scene.first, 1, 1000);
+    play(scene, scene.first, keyA);
+    const next = refresh(scene, last(tokens), keyB);
+    refresh(scene, last(tokens), keyC);
+    play(scene, next, keyC);
+    assert.equal(scene.record.handOut?.arrived, "no");
   });
 
   test("not for another attempt, not from a sibling, not from further back", () => {
@@ -314,15 +392,73 @@ describe("the attempt of requests without a key", () => {
     assert.equal(scene.record.serverAttempt?.firstUsedAt, startAt + grace);
   });
 
-  test("serves two consecutive generations, then a new one is drawn", () => {
+  test("is shared in at most two generations in a row; in the third everybody gets a token of their own", () => {
     const scene = newScene();
-    const first = refresh(scene, scene.first);
-    const drawn = scene.record.serverAttempt;
-    const second = refresh(scene, first);
-    assert.deepEqual(scene.record.serverAttempt, drawn);
-    refresh(scene, second);
-    assert.notDeepEqual(scene.record.serverAttempt?.value, drawn?.value);
-    assert.equal(scene.record.serverAttempt?.generation, 3);
+    let token = scene.first;
+    for (const isShared of [true, true, false, true, true, false]) {
+      const one = refresh(scene, token);
+      const two = refresh(scene, token);
+      const three = refresh(scene, token);
+      assert.equal(sameBytes(one.secret, two.secret), isShared, `generation ${one.generation}`);
+      assert.equal(sameBytes(two.secret, three.secret), isShared, `generation ${one.generation}`);
+      scene.now += softZone;
+      confirm(scene, one);
+      token = one;
+    }
+  });
+
+  test("handing the current token out again shares it as well", () => {
+    const scene = newScene();
+    let token = scene.first;
+    for (let count = 0; count < 2; count += 1) {
+      const next = refresh(scene, token);
+      confirm(scene, next);
+      assert.equal(play(scene, token).outcome, "hand_out_again");
+      scene.now += softZone;
+      token = next;
+    }
+    const third = refresh(scene, token);
+    confirm(scene, third);
+    assert.equal(play(scene, token).outcome, "superseded");
+    assert.equal(scene.record.serverAttempt?.sharedBefore, 2);
+  });
+
+  test("a generation in which nobody shares it ends the row, and so does one without it", () => {
+    const scene = newScene();
+    const one = refresh(scene, scene.first);
+    refresh(scene, scene.first);
+    scene.now += softZone;
+    const two = refresh(scene, one);
+    assert.equal(scene.record.serverAttempt?.sharedBefore, 1);
+    const three = refresh(scene, two);
+    assert.equal(scene.record.serverAttempt?.sharedBefore, 0);
+    refresh(scene, two);
+    scene.now += softZone;
+    const four = refresh(scene, three, keyA);
+    refresh(scene, four);
+    assert.equal(scene.record.serverAttempt?.sharedBefore, 0);
+  });
+
+  test("a generation stays shared when its attempt is drawn anew", () => {
+    const scene = newScene();
+    refresh(scene, scene.first);
+    const one = refresh(scene, scene.first);
+    scene.now += grace;
+    refresh(scene, scene.first);
+    assert.equal(scene.record.serverAttempt?.isShared, true);
+    scene.now += softZone;
+    refresh(scene, one);
+    assert.equal(scene.record.serverAttempt?.sharedBefore, 1);
+  });
+
+  test("handing out again for a client's key shares nothing", () => {
+    const scene = newScene();
+    refresh(scene, scene.first);
+    const keyed = refresh(scene, scene.first, keyA);
+    scene.now += softZone;
+    confirm(scene, keyed);
+    assert.equal(play(scene, scene.first, keyA).outcome, "hand_out_again");
+    assert.equal(scene.record.serverAttempt?.isShared, false);
   });
 
   test("a request with a key leaves it alone", () => {
@@ -337,7 +473,8 @@ describe("the attempt of requests without a key", () => {
     const scene = newScene();
     const fresh = scene.record;
     const first = refresh(scene, scene.first);
-    scene.record = { ...fresh, serverAttempt: { value: Buffer.alloc(16, 99), firstUsedAt: startAt, generation: 5 } };
+    const later = { value: Buffer.alloc(16, 99), isShared: true, sharedBefore: 0 };
+    scene.record = { ...fresh, serverAttempt: { ...later, firstUsedAt: startAt, generation: 5 } };
     assert.notDeepEqual(refresh(scene, scene.first).secret, first.secret);
     assert.equal(scene.record.serverAttempt?.generation, 1);
   });
@@ -528,15 +665,26 @@ describe("strict", () => {
     assert.equal(outcome(scene, p, keyC), "rotate");
   });
 
-  test("the current token always rotates, however the generation was handed out before the switch", () => {
+  test("the current token waits for answers outstanding at the switch, then rotates", () => {
     const scene = newScene();
-    refresh(scene, scene.first, keyA);
-    scene.now += softZone - 1;
-    refresh(scene, scene.first, keyB);
-    scene.now += 2;
-    assert.equal(outcome(scene, scene.first, keyC), "settle");
+    const p = refresh(scene, scene.first, keyA);
     scene.policy = newScene({ rotation: "strict" }).policy;
+    scene.now += softZone - 1;
+    assert.deepEqual(ask(scene, scene.first, keyC), { outcome: "settle" });
+    assert.equal(outcome(scene, p, keyC), "rotate");
+    scene.now += 1;
     assert.equal(outcome(scene, scene.first, keyC), "rotate");
+  });
+
+  test("so it does for a current token that was handed out again right before the switch", () => {
+    const scene = newScene();
+    const tokens = advance(scene, scene.first, 1, 1000);
+    play(scene, scene.first, keyA);
+    scene.policy = newScene({ rotation: "strict" }).policy;
+    scene.now += softZone - 1;
+    assert.deepEqual(ask(scene, last(tokens), keyC), { outcome: "settle" });
+    scene.now += 1;
+    assert.equal(outcome(scene, last(tokens), keyC), "rotate");
   });
 });
 

@@ -69,6 +69,7 @@ export function newScene(options: Parameters<typeof createPolicy>[0] = {}): Scen
     currentKeyId: 1,
     previousHash: noHash,
     olderHash: noHash,
+    currentAgainAt: undefined,
     handOut: undefined,
     serverAttempt: undefined,
     retiredAt: [],
@@ -99,7 +100,7 @@ export function play(
   operation: "refresh" | "confirm" = "refresh",
 ): Decision {
   const decision = ask(scene, token, attempt, operation);
-  if ("next" in decision) {
+  if ("next" in decision && decision.next !== undefined) {
     if (decision.next.version !== scene.record.version + 1) throw new Error("a change must raise the version by one");
     scene.record = decision.next;
   }

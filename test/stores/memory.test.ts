@@ -1,8 +1,9 @@
-// The store suite and the session suite on the memory store, and what is its own.
+// The store suite, the session suite and the differential suite on the memory store, and what is its own.
 
 import assert from "node:assert/strict";
 import { it } from "node:test";
 import { memoryStore } from "../../src/stores/memory.ts";
+import { differentialSuite } from "../../src/testing/differential-suite.ts";
 import { createSamples } from "../../src/testing/session-samples.ts";
 import { sessionSuite } from "../../src/testing/session-suite.ts";
 import { createSimulatedPlatform } from "../../src/testing/simulated.ts";
@@ -10,6 +11,8 @@ import { storeSuite } from "../../src/testing/store-suite.ts";
 
 storeSuite("memory", { create: async () => memoryStore() });
 sessionSuite("memory", { create: async () => memoryStore() });
+// The memory store beside itself: what differs here is the suite's own doing.
+differentialSuite("memory", { create: async () => memoryStore() });
 
 it("memory: a call takes effect after it has yielded, as with a database", async () => {
   const store = memoryStore();

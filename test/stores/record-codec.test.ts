@@ -7,8 +7,9 @@ import fc from "fast-check";
 import { PawlError } from "../../src/core/errors.ts";
 import { sessionEnds } from "../../src/core/events.ts";
 import type { SessionRecord } from "../../src/core/record.ts";
+import { arrivals } from "../../src/core/record.ts";
 import type { PackedRecord } from "../../src/stores/record-codec.ts";
-import { packRecord, recordFormat, unpackRecord } from "../../src/stores/record-codec.ts";
+import { packRecord, recordFormat, tracedRecordFormat, unpackRecord } from "../../src/stores/record-codec.ts";
 import { createSamples } from "../../src/testing/session-samples.ts";
 
 const milliseconds = fc.oneof(fc.maxSafeNat(), fc.constantFrom(0, 2 ** 48 - 1)).map((at) => at % 2 ** 48);
@@ -61,11 +62,29 @@ const legal: fc.Arbitrary<SessionRecord> = fc.record({
   currentKeyId: keyId,
   previousHash: bytes(32),
   olderHash: bytes(32),
+  currentAgainAt: fc.option(milliseconds, { nil: undefined }),
   handOut: fc.option(
-    fc.record({ count, firstAt: milliseconds, lastAt: milliseconds, expiresAt: seconds, keyId, crowdedBursts: count }),
+    fc.record({
+      count,
+      firstAt: milliseconds,
+      lastAt: milliseconds,
+      expiresAt: seconds,
+      keyId,
+      crowdedBursts: count,
+      arrived: fc.constantFrom(...arrivals),
+    }),
     { nil: undefined },
   ),
-  serverAttempt: fc.option(fc.record({ value: bytes(16), firstUsedAt: milliseconds, generation }), { nil: undefined }),
+  serverAttempt: fc.option(
+    fc.record({
+      value: bytes(16),
+      firstUsedAt: milliseconds,
+      generation,
+      isShared: fc.boolean(),
+      sharedBefore: count,
+    }),
+    { nil: undefined },
+  ),
   retiredAt: fc.array(milliseconds, { maxLength: 16 }),
   ended: fc.option(fc.record({ at: milliseconds, reason: fc.constantFrom(...sessionEnds) }), { nil: undefined }),
   history: fc.array(fc.record({ at: milliseconds, type: text, detail: text }), { maxLength: 8 }),
@@ -156,8 +175,17 @@ it("refuses the bytes of another row and names an unknown format", () => {
   assertRefused({ ...packed, sid: samples.record().sid }, "another id");
   assertRefused({ ...packed, sid: "nonsense" }, "no id");
   const data = Buffer.from(packed.data);
-  data[0] = recordFormat + 1;
-  assert.throws(() => unpackRecord({ ...packed, data }), /format is 2, this version of Pawl reads format 1/);
+  data[0] = 3;
+  assert.throws(() => unpackRecord({ ...packed, data }), /format is 3, this version of Pawl reads formats 1 and 2/);
+});
+
+it("keeps the first format, and its size, for a record without traces of concurrent use", () => {
+  const samples = createSamples();
+  const plain = samples.refreshed(samples.record());
+  const traced = { ...plain, currentAgainAt: plain.lastSeenAt };
+  assert.equal(packRecord(plain)[0], recordFormat);
+  assert.equal(packRecord(traced)[0], tracedRecordFormat);
+  assert.deepEqual(unpackRecord(pack(traced)), traced);
 });
 
 it("refuses what packing never makes, even when the checksum is right", () => {
@@ -197,8 +225,8 @@ it("never fails in another way, even when the checksum is right", () => {
     { numRuns: 3000 },
   );
   fc.assert(
-    fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), (noise) => {
-      const data = Buffer.concat([Buffer.from([recordFormat, 0, 0, 0, 0]), noise]);
+    fc.property(fc.constantFrom(1, 2), fc.uint8Array({ minLength: 1, maxLength: 300 }), (format, noise) => {
+      const data = Buffer.concat([Buffer.from([format, 0, 0, 0, 0]), noise]);
       unpackError(mend(data));
     }),
     { numRuns: 2000 },

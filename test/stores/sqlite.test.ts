@@ -1,6 +1,7 @@
-// The store suite and the session suite on the SQLite store.
+// The store suite, the session suite and the differential suite on the SQLite store.
 
 import { readFileSync } from "node:fs";
+import { differentialSuite } from "../../src/testing/differential-suite.ts";
 import { sessionSuite } from "../../src/testing/session-suite.ts";
 import type { StoreUnderTest } from "../../src/testing/store-suite.ts";
 import { storeSuite } from "../../src/testing/store-suite.ts";
@@ -16,3 +17,4 @@ const underTest: StoreUnderTest = {
 
 storeSuite("sqlite", underTest);
 sessionSuite("sqlite", underTest);
+differentialSuite("sqlite", underTest);

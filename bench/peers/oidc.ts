@@ -1,8 +1,8 @@
-// node-oidc-provider 9 with its own memory adapter, in the leanest configuration that does what Pawl's refresh does:
+// node-oidc-provider 9 with its own memory adapter (or, given a file, a durable one), in the leanest configuration that does what Pawl's refresh does:
 // rotation on, a JWT access token signed with ES256 (through a resource indicator), no `openid` scope and therefore no
 // second signature for an ID token, a public client. Nothing of it is patched; its adapter only gets a larger bound, since
 // by default it forgets all but the newest 1,000 entries and would now and then lose the grant of a client in use.
-// Usage: node contestants/oidc.ts
+// Usage: node peers/oidc.ts [database file]
 
 import { generateKeyPairSync, randomUUID } from "node:crypto";
 import type { ServerResponse } from "node:http";
@@ -14,6 +14,7 @@ import MemoryAdapter from "oidc-provider/lib/adapters/memory_adapter.js";
 // @ts-expect-error The package ships no type declarations.
 import LRU from "oidc-provider/lib/helpers/lru.js";
 import { announce, seedCount, seedPath } from "./serve.ts";
+import { createSqliteAdapter } from "./sqlite-adapter.ts";
 
 const resource = "http://localhost/api";
 const scope = "api:read";
@@ -21,9 +22,11 @@ const clientId = "bench";
 const { privateKey } = generateKeyPairSync("ec", { namedCurve: "P-256" });
 
 const entries = new LRU({ maxSize: 1_000_000 });
+const file = process.argv[2];
+const memory = (model: string): object => new MemoryAdapter(model, entries);
 
 const provider = new Provider("http://localhost", {
-  adapter: (model: string) => new MemoryAdapter(model, entries),
+  adapter: file === undefined ? memory : createSqliteAdapter(file),
   clients: [
     {
       client_id: clientId,
@@ -42,6 +45,7 @@ const provider = new Provider("http://localhost", {
   ttl: { AccessToken: 900, RefreshToken: 604_800, Grant: 2_592_000 },
   features: {
     devInteractions: { enabled: false },
+    revocation: { enabled: true },
     resourceIndicators: {
       enabled: true,
       defaultResource: () => resource,

@@ -1,5 +1,5 @@
 // How a contestant announces itself and hands out starting tokens, so that run.ts treats all of them alike.
-// Owns the ready line and the seed endpoint; knows nothing about refresh.
+// Owns the ready line and the seed endpoint; knows nothing about refresh. PEER_PORT asks for a port, after a restart.
 
 import type { Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -17,9 +17,9 @@ export function seedCount(url: string): number {
   return count;
 }
 
-/** Listens on a free loopback port, prints the ready line and ends on SIGTERM. */
+/** Listens on a loopback port, a free one by default, prints the ready line and ends on SIGTERM. */
 export function announce(server: Server, name: string, onEnd: () => void = () => {}): void {
-  server.listen(0, "127.0.0.1", () => {
+  server.listen(Number(process.env.PEER_PORT ?? 0), "127.0.0.1", () => {
     const { port } = server.address() as AddressInfo;
     process.stdout.write(`${name} ready http://localhost:${port} pid=${process.pid}\n`);
   });

@@ -1,7 +1,7 @@
 // The pattern that most tutorials teach: Express, jsonwebtoken for both tokens (HS256), one row per refresh token,
 // looked up by its SHA-256, deleted and replaced on use. SQLite with the durability of Pawl, one transaction per
-// refresh as tutorials do it. It loses sessions when an answer is lost; here only its speed counts.
-// Usage: node contestants/tutorial.ts <database file>
+// refresh as tutorials do it. Signing out deletes the row. PEER_SECRET keeps tokens good over a restart.
+// Usage: node peers/tutorial.ts <database file>
 
 import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { createServer } from "node:http";
@@ -12,8 +12,9 @@ import express from "express";
 import jwt from "jsonwebtoken";
 import { announce, seedCount, seedPath } from "./serve.ts";
 
-const accessSecret = randomBytes(32).toString("hex");
-const refreshSecret = randomBytes(32).toString("hex");
+const secret = process.env.PEER_SECRET ?? randomBytes(32).toString("hex");
+const accessSecret = `access ${secret}`;
+const refreshSecret = `refresh ${secret}`;
 const database = new DatabaseSync(process.argv[2] as string);
 database.exec("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000");
 database.exec(
@@ -22,6 +23,7 @@ database.exec(
 const insert = database.prepare("INSERT INTO refresh_tokens (token_hash, user_id) VALUES (?, ?)");
 const select = database.prepare("SELECT id, user_id FROM refresh_tokens WHERE token_hash = ?");
 const remove = database.prepare("DELETE FROM refresh_tokens WHERE id = ?");
+const forget = database.prepare("DELETE FROM refresh_tokens WHERE token_hash = ?");
 
 const hashOf = (token: string): string => createHash("sha256").update(token).digest("hex");
 const issue = (userId: string): string =>
@@ -62,6 +64,11 @@ app.post("/refresh", (request: TutorialRequest, response: TutorialResponse) => {
   } catch {
     response.status(401).json({ error: "invalid" });
   }
+});
+
+app.post("/logout", (request: TutorialRequest, response: TutorialResponse) => {
+  forget.run(hashOf(request.body.refresh_token));
+  response.json({});
 });
 
 announce(createServer(app), "tutorial", () => database.close());

@@ -1,0 +1,45 @@
+// The invariants of CONTRACT section 4 that a state shows by itself. For I1 it looks ahead: once everything under way is
+// gone, the token in the jar must rotate; so a doomed jar is found before anybody presents it.
+// Owns those look-aheads; they ask decide() itself and change nothing.
+
+import type { Decision } from "../../src/core/decide.ts";
+import { decide } from "../../src/core/decide.ts";
+import type { Policy, RotationMode } from "../../src/core/policy.ts";
+import { createPolicy } from "../../src/core/policy.ts";
+import { retiredTimesMax } from "../../src/core/record.ts";
+import type { Stage } from "./moves.ts";
+import type { Violation, World } from "./world.ts";
+import { graceSeconds, zoneMilliseconds } from "./world.ts";
+
+const policies: Readonly<Record<RotationMode, Policy>> = {
+  "two-phase": createPolicy({ graceSeconds, rotation: "two-phase" }),
+  strict: createPolicy({ graceSeconds, rotation: "strict" }),
+};
+const freshAttempt = new Uint8Array(16);
+const unusedKey = "attempt-of-nobody-0";
+
+/** What `token` would get with a new attempt once a soft zone has passed and nothing is under way. */
+function later(stage: Stage, world: World, token: string): Decision {
+  const { opened } = stage.lineage.known(token);
+  const presented = { operation: "refresh", token: opened, attempt: unusedKey, freshAttempt } as const;
+  return decide(world.record, presented, world.at + zoneMilliseconds, policies[world.mode], stage.server.secrets);
+}
+
+/** What is wrong with `world`, or nothing. */
+export function judge(stage: Stage, world: World, first: string): Violation | undefined {
+  const { record, jar } = world;
+  if (record.retiredAt.length > retiredTimesMax) return { invariant: "I3", what: "the row grows" };
+  if (record.ended !== undefined) return undefined;
+  if (world.thief === undefined) {
+    const { outcome } = later(stage, world, jar);
+    if (outcome !== "rotate") {
+      return { invariant: "I1", what: `what the jar holds is lost: when all is quiet it gets ${outcome}` };
+    }
+  }
+  // The token of the sign-in stands for every token that was replaced long ago.
+  const isReplaced = record.generation > 0 && record.retiredAt.length < retiredTimesMax;
+  if (isReplaced && later(stage, world, first).outcome !== "reuse") {
+    return { invariant: "I4", what: "the token of the sign-in is not recognised any more" };
+  }
+  return undefined;
+}

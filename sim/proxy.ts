@@ -1,0 +1,69 @@
+// The bare proxy under every faulty network: takes whole requests on loopback, hands them to a handler, forwards them.
+// Owns no fault: what happens to a request is its handler's business (sim/torture/network.ts, the client's tests).
+
+import { createServer, type IncomingMessage, request, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+
+/** A request that came by. */
+export interface Passed {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+/** A whole answer of the server. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: Buffer;
+}
+
+/** A running proxy. */
+export interface Proxy {
+  readonly origin: string;
+  close(): Promise<void>;
+}
+
+/** Starts a proxy on a free loopback port; a handler that fails loses its connection. */
+export async function startProxy(handle: (passed: Passed, outgoing: ServerResponse) => Promise<void>): Promise<Proxy> {
+  const server = createServer((incoming, outgoing) => {
+    const chunks: Buffer[] = [];
+    incoming.on("error", () => outgoing.destroy());
+    incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+    incoming.on("end", () => {
+      const { method = "GET", url = "/", headers } = incoming;
+      const passed = { method, path: url, headers, body: Buffer.concat(chunks).toString() };
+      handle(passed, outgoing).catch(() => outgoing.destroy());
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
+
+/** Sends `passed` to `server` on a connection of its own and resolves the whole answer. */
+export function forward(passed: Passed, server: URL, signal?: AbortSignal): Promise<Answer> {
+  const { port } = server;
+  const host = server.hostname === "[::1]" ? "::1" : "127.0.0.1";
+  const headers = { ...passed.headers, host: `localhost:${port}` };
+  const options = { host, port, method: passed.method, path: passed.path, headers, agent: false };
+  return new Promise((resolve, reject) => {
+    const sent = request(signal === undefined ? options : { ...options, signal });
+    sent.on("error", reject);
+    sent.on("response", (incoming) => {
+      const chunks: Buffer[] = [];
+      incoming.on("error", reject);
+      incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
+      incoming.on("end", () => {
+        resolve({ status: incoming.statusCode ?? 0, headers: incoming.headers, body: Buffer.concat(chunks) });
+      });
+    });
+    sent.end(passed.body);
+  });
+}

@@ -1,0 +1,91 @@
+// Pawl as CONTRACT.md describes it from outside: requests, answers, and what they mean. Looks into the program nowhere;
+// only the weighing after a run opens the SQLite file, and the label in a story reads the public layout of a token.
+
+import { createHash } from "node:crypto";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { startProgram } from "../program.ts";
+import type { Call, Dialect, Operation, Reply, Verdict } from "./dialect.ts";
+
+const password = "four unlikely words together";
+const json = { "content-type": "application/json" } as const;
+/** `pawl_rt_`, then version (1), key id (1), session id (16), generation (4): CONTRACT section 3. */
+const tokenStart = "pawl_rt_";
+const generationAt = 18;
+
+/** Pawl; `main` is the program to run, the built one by default. */
+export function pawlDialect(main?: string): Dialect {
+  return {
+    name: "pawl",
+    title: "Pawl",
+    transports: ["cookie", "body"],
+    hasConfirm: true,
+    isRefusalFinal: true,
+    accessPath: "/auth/session",
+    launch: (folder, port, graceSeconds) =>
+      startProgram(folder, {
+        port,
+        ...(main === undefined ? {} : { main }),
+        environment: {
+          PAWL_RATE_LIMIT: "off",
+          PAWL_GRACE: `${graceSeconds}s`,
+          PAWL_REGISTRATION: "open",
+          PAWL_LOG: "info",
+        },
+      }),
+    enter(person, transport) {
+      const body = JSON.stringify({ email: `${person}@example.test`, password, transport });
+      return ["/auth/register", "/auth/login"].map((path) => ({ path, headers: json, body }));
+    },
+    tokenIn: ({ refresh_token: token }) => (typeof token === "string" ? token : undefined),
+    call,
+    verdict: read,
+    label(token) {
+      const generation = Buffer.from(token.slice(tokenStart.length), "base64url").readUInt32BE(generationAt);
+      return `g${generation}/${createHash("sha256").update(token).digest("hex").slice(0, 4)}`;
+    },
+    weigh(folder) {
+      const database = new DatabaseSync(join(folder, "pawl.db"), { readOnly: true });
+      const row = database.prepare("SELECT count(*) AS count, max(length(data)) AS bytes FROM sessions").get();
+      database.close();
+      return { rows: Number(row?.count), rowBytesMax: Number(row?.bytes) };
+    },
+  };
+}
+
+function call(operation: Operation, token: string | undefined, key: string | undefined): Call {
+  return {
+    path: `/auth/${operation}`,
+    // The gate: a body with a token needs no header, a cookie does.
+    headers: {
+      ...json,
+      ...(token === undefined ? { "x-pawl": "1" } : {}),
+      ...(key === undefined ? {} : { "idempotency-key": key }),
+    },
+    body: token === undefined ? "{}" : JSON.stringify({ refresh_token: token }),
+  };
+}
+
+/** Codes after which nothing of the session may ever work again. */
+const ending: ReadonlySet<unknown> = new Set(["refresh_token_reused", "session_revoked"]);
+
+function read(operation: Operation, { status, json: answer, setCookies }: Reply): Verdict {
+  const deletes = setCookies.some((line) => /max-age=0/i.test(line));
+  if (deletes && operation !== "logout")
+    return { kind: "strange", why: `an answer to ${operation} deletes the cookie` };
+  if (status >= 400 && setCookies.length > 0) return { kind: "strange", why: `a refusal (${status}) sets a cookie` };
+  if (status === 200 && operation === "refresh") {
+    if (typeof answer.access_token !== "string") return { kind: "strange", why: "200 without an access token" };
+    return { kind: setCookies.length > 0 || typeof answer.refresh_token === "string" ? "stored" : "settled" };
+  }
+  if (status === 204 && operation !== "refresh") return { kind: "done" };
+  if (status === 409 && answer.code === "refresh_token_superseded" && answer.terminal === false) {
+    return { kind: "superseded" };
+  }
+  if (status === 503 || status === 408) return { kind: "busy" };
+  if (answer.terminal === true) {
+    const reuse = answer.code === "refresh_token_reused";
+    return { kind: "over", code: String(answer.code), ends: ending.has(answer.code), reuse };
+  }
+  return { kind: "strange", why: `${status} ${String(answer.code)} to ${operation}` };
+}

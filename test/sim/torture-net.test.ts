@@ -1,0 +1,83 @@
+// The net of the torture has no hole: a system that loses sessions is seen losing them, and a fault planted in a copy of
+// the built program is found and told as a story. Changes nothing in dist/.
+
+import assert from "node:assert/strict";
+import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { installPeers } from "../../bench/peers/install.ts";
+import { temporaryFolder } from "../../sim/program.ts";
+import { pawlDialect } from "../../sim/torture/pawl.ts";
+import { oidcDialect, tutorialDialect } from "../../sim/torture/peers.ts";
+import { summaryOf } from "../../sim/torture/report.ts";
+import { type RunResult, torture } from "../../sim/torture/run.ts";
+import type { Violation } from "../../sim/torture/world.ts";
+
+const root = join(import.meta.dirname, "../..");
+const seed = Number(process.env.PAWL_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const short = { seed, graceSeconds: 1, slots: 24 } as const;
+
+const plants: readonly { name: string; from: RegExp; to: string; breaks: readonly Violation["invariant"][] }[] = [
+  {
+    name: "the soft zone is dropped",
+    from: /(function softZoneMilliseconds\([^)]*\) \{)/,
+    to: "$1 return 0;",
+    breaks: ["I1"],
+  },
+  {
+    name: "no generation is contended",
+    from: /(function isContended\([^)]*\) \{)/,
+    to: "$1 return false;",
+    breaks: ["I1"],
+  },
+  {
+    name: "an ended session goes on",
+    from: /record\.ended !== undefined/,
+    to: "false",
+    breaks: ["I5", "I6"],
+  },
+];
+
+/** Runs a copy of the built program with `plant` in its rules. */
+async function tortureWith({ from, to }: (typeof plants)[number]): Promise<RunResult> {
+  const folder = temporaryFolder();
+  try {
+    const copy = join(folder.path, "copy");
+    mkdirSync(copy);
+    cpSync(join(root, "dist"), join(copy, "dist"), { recursive: true });
+    cpSync(join(root, "package.json"), join(copy, "package.json"));
+    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"), "dir");
+    const rules = join(copy, "dist/core/decide.js");
+    const source = readFileSync(rules, "utf8");
+    assert.equal(source.split(new RegExp(from, "g")).length - 1 > 0, true, `nothing to patch: ${from}`);
+    writeFileSync(rules, source.replace(from, to));
+    return await torture({ ...short, seconds: 10, dialect: pawlDialect(join(copy, "dist/cli/main.js")) });
+  } finally {
+    folder.remove();
+  }
+}
+
+test("planted faults are found", { timeout: 120_000 }, async (t) => {
+  t.diagnostic(`PAWL_TEST_SEED=${seed}`);
+  const results = await Promise.all(plants.map(tortureWith));
+  for (const [index, { name, breaks }] of plants.entries()) {
+    const result = results[index] as RunResult;
+    const found = result.violations.filter(({ invariant }) => breaks.includes(invariant));
+    t.diagnostic(`${name}: ${result.violations.map(({ invariant }) => invariant).join(" ")}`);
+    assert.ok(found.length > 0, `${name} was not found: ${summaryOf(result)}`);
+    assert.ok((found[0] as Violation).story.length > 0, "and told");
+    assert.match(summaryOf(result), new RegExp(`VIOLATED \\(seed ${seed}\\)`));
+  }
+});
+
+test("peers are seen losing honest sessions", { timeout: 120_000 }, async (t) => {
+  installPeers((progress) => t.diagnostic(progress));
+  const results = await Promise.all(
+    [oidcDialect, tutorialDialect].map((dialect) => torture({ ...short, seconds: 5, dialect })),
+  );
+  for (const { title, lost, counts } of results) {
+    t.diagnostic(`${title}: ${lost} lost in ${counts.refreshes} refreshes`);
+    assert.ok(lost > 0, title);
+    assert.ok(counts.refreshes > 0, title);
+  }
+});
