@@ -6,7 +6,9 @@ import type { Decision } from "../../src/core/decide.ts";
 import { decide } from "../../src/core/decide.ts";
 import type { Policy, RotationMode } from "../../src/core/policy.ts";
 import { createPolicy } from "../../src/core/policy.ts";
+import type { SessionRecord } from "../../src/core/record.ts";
 import { retiredTimesMax } from "../../src/core/record.ts";
+import type { RefreshToken } from "../../src/core/refresh-token.ts";
 import type { Stage } from "./moves.ts";
 import type { Violation, World } from "./world.ts";
 import { graceSeconds, zoneMilliseconds } from "./world.ts";
@@ -18,11 +20,26 @@ const policies: Readonly<Record<RotationMode, Policy>> = {
 const freshAttempt = new Uint8Array(16);
 const unusedKey = "attempt-of-nobody-0";
 
-/** What `token` would get with a new attempt once a soft zone has passed and nothing is under way. */
-function later(stage: Stage, world: World, token: string): Decision {
-  const { opened } = stage.lineage.known(token);
-  const presented = { operation: "refresh", token: opened, attempt: unusedKey, freshAttempt } as const;
+/** What a token would get with a new attempt once a soft zone has passed and nothing is under way. */
+function later(stage: Stage, world: World, token: RefreshToken): Decision {
+  const presented = { operation: "refresh", token, attempt: unusedKey, freshAttempt } as const;
   return decide(world.record, presented, world.at + zoneMilliseconds, policies[world.mode], stage.server.secrets);
+}
+
+const judged = new WeakSet<SessionRecord>();
+
+/** Whoever has `PAWL_SECRET` and not the store can make a newer token with a good MAC, but no proof of descent. */
+function acceptsForged(stage: Stage, world: World): boolean {
+  const { record } = world;
+  if (judged.has(record)) return false;
+  judged.add(record);
+  const { opened } = stage.lineage.known(world.jar);
+  const links = [new Uint8Array(16), new Uint8Array(16)] as const;
+  return [1, 2].some((ahead) => {
+    const forged = { ...opened, generation: record.generation + ahead, secret: new Uint8Array(32), links };
+    const { outcome } = later(stage, world, forged);
+    return outcome !== "invalid" && outcome !== "reuse";
+  });
 }
 
 /** What is wrong with `world`, or nothing. */
@@ -30,15 +47,16 @@ export function judge(stage: Stage, world: World, first: string): Violation | un
   const { record, jar } = world;
   if (record.retiredAt.length > retiredTimesMax) return { invariant: "I3", what: "the row grows" };
   if (record.ended !== undefined) return undefined;
+  if (acceptsForged(stage, world)) return { invariant: "I4", what: "a token without proof of descent is accepted" };
   if (world.thief === undefined) {
-    const { outcome } = later(stage, world, jar);
+    const { outcome } = later(stage, world, stage.lineage.known(jar).opened);
     if (outcome !== "rotate") {
       return { invariant: "I1", what: `what the jar holds is lost: when all is quiet it gets ${outcome}` };
     }
   }
   // The token of the sign-in stands for every token that was replaced long ago.
   const isReplaced = record.generation > 0 && record.retiredAt.length < retiredTimesMax;
-  if (isReplaced && later(stage, world, first).outcome !== "reuse") {
+  if (isReplaced && later(stage, world, stage.lineage.known(first).opened).outcome !== "reuse") {
     return { invariant: "I4", what: "the token of the sign-in is not recognised any more" };
   }
   return undefined;

@@ -13,13 +13,15 @@ export interface Known {
   readonly parent: string | undefined;
   /** Names the attempt it was derived with: `c:` and the client's key, or `s:` and the server's. */
   readonly attempt: string;
+  /** Milliseconds: when it was first handed out. */
+  readonly at: number;
 }
 
 /** The register. */
 export interface Lineage {
   known(token: string): Known;
   /** Notes a token that was handed out for `parent`; one that is known already stays as it is. */
-  note(token: string, parent: string | undefined, attempt: string): void;
+  note(token: string, parent: string | undefined, attempt: string, at: number): void;
   /** The register's token whose hash is current in `record`. */
   current(record: SessionRecord): string | undefined;
 }
@@ -35,11 +37,11 @@ export function createLineage(open: (token: string) => RefreshToken): Lineage {
       if (found === undefined) throw new Error("a token that nobody handed out");
       return found;
     },
-    note(token, parent, attempt) {
+    note(token, parent, attempt, at) {
       if (tokens.has(token)) return;
       const opened = open(token);
       const hash = tokenHash(opened.secret);
-      tokens.set(token, { opened, hash, parent, attempt });
+      tokens.set(token, { opened, hash, parent, attempt, at });
       byHash.set(keyOf(hash), token);
     },
     current: (record) => byHash.get(keyOf(record.currentHash)),

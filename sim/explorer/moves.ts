@@ -6,7 +6,7 @@ import type { SessionRecord } from "../../src/core/record.ts";
 import type { Lineage } from "./lineage.ts";
 import { standingOf } from "./lineage.ts";
 import type { Presented, Reply, Server } from "./server.ts";
-import type { Flight, Lane, Scenario, Thief, Violation, World } from "./world.ts";
+import type { Flight, Lane, Scenario, Thief, ThiefPlan, Violation, World } from "./world.ts";
 import { graceSeconds, lifeMilliseconds, tickMilliseconds, zoneMilliseconds } from "./world.ts";
 
 /** One move; `flight`, `lane` and `token` are positions in the world it is made in. */
@@ -201,7 +201,7 @@ async function ask(stage: Stage, call: Presented): Promise<Reply> {
   if (reply.token !== undefined) {
     const { serverAttempt } = reply.record;
     const own = serverAttempt === undefined ? "" : Buffer.from(serverAttempt.value).toString("hex");
-    stage.lineage.note(reply.token, token, key === undefined ? `s:${own}` : `c:${key}`);
+    stage.lineage.note(reply.token, token, key === undefined ? `s:${own}` : `c:${key}`, at);
   }
   return reply;
 }
@@ -232,7 +232,7 @@ async function processed(stage: Stage, world: World, position: number): Promise<
   const { read: _, readAt: __, ...plain } = flight;
   const answer: Flight = { ...plain, phase: "answer", gives: reply.token };
   const next = { ...afterWrite(world, reply), flights: matters ? [...rest, answer] : rest };
-  return { world: next, reply, violation: judgeReply(world, reply) };
+  return { world: next, reply, violation: judgeReply(stage, world, reply, flight) };
 }
 
 function afterWrite(world: World, reply: Reply): World {
@@ -240,9 +240,24 @@ function afterWrite(world: World, reply: Reply): World {
   return { ...world, record: reply.record, before };
 }
 
+/** What the server drew for requests without a key must not outlive grace, or a patient thief gets the owner's token. */
+function outlivesGrace(stage: Stage, key: string | undefined, reply: Reply, decidedAt: number): boolean {
+  if (key !== undefined || reply.token === undefined) return false;
+  const { attempt, at } = stage.lineage.known(reply.token);
+  return attempt.startsWith("s:") && decidedAt - at >= graceSeconds * 1000;
+}
+
 /** What one answer shows by itself. */
-function judgeReply(world: World, reply: Reply): Violation | undefined {
+function judgeReply(
+  stage: Stage,
+  world: World,
+  reply: Reply,
+  { key, readAt }: Pick<Flight, "key" | "readAt">,
+): Violation | undefined {
   const { ended } = world.record;
+  if (outlivesGrace(stage, key, reply, readAt ?? world.at)) {
+    return { invariant: "I2", what: "the attempt of requests without a key was shared for longer than grace" };
+  }
   if (reply.toldEarly) return { invariant: "I6", what: `${reply.code} was answered before the store held it` };
   if (ended !== undefined) {
     if (reply.record.ended === undefined) return { invariant: "I5", what: "a refresh undid a revocation" };
@@ -323,6 +338,7 @@ async function round(stage: Stage, world: World, move: Extract<Move, { kind: "ro
 
 /** The thief without what can only give him away; tokens of one parent are as good as the newest of them. */
 function pruned(stage: Stage, world: World, thief: Thief): Thief {
+  if (stage.scenario.thief?.forgets === false) return thief;
   const useful = thief.tokens.filter((token) => {
     const { standing, behind } = standingOf(stage.lineage, world.record, token);
     return standing !== "dead" && standing !== "foreign" && standing !== "older" && behind <= 1;
@@ -334,32 +350,34 @@ function pruned(stage: Stage, world: World, thief: Thief): Thief {
 async function stolen(stage: Stage, world: World, move: Extract<Move, { kind: "thief" }>): Promise<Step> {
   const thief = world.thief as Thief;
   const plan = stage.scenario.thief as NonNullable<Scenario["thief"]>;
+  const key = move.lane === "key" && move.operation === "refresh" ? drawKey(world, thiefsLane) : undefined;
   const reply = await ask(stage, {
     mode: world.mode,
     record: world.record,
     at: world.at,
     operation: move.operation,
     token: thief.tokens[move.token] as string,
-    key: move.lane === "key" && move.operation === "refresh" ? drawKey(world, thiefsLane) : undefined,
+    key,
     deadlineAt: world.at + graceSeconds * 1000,
   });
   const next = afterWrite(world, reply);
-  const violation = reply.toldEarly ? judgeReply(world, reply) : undefined;
+  const violation = judgeReply(stage, world, reply, { key });
   const acted: Thief = { ...thief, actedAt: world.at, actedSince: true };
   if (reply.issuedAt === undefined) return { reply, violation, world: { ...next, thief: pruned(stage, next, acted) } };
   const since = thief.since ?? world.at;
   const isPastZones = world.at - since >= plan.zonesBound * zoneMilliseconds;
   const got: Thief = {
     ...acted,
-    tokens: kept(stage, thief.tokens, reply.token, plan.tokensMax),
+    tokens: kept(stage, thief.tokens, reply.token, plan),
     since,
     late: thief.late || (isPastZones && thief.ownerRefreshes >= plan.refreshesBound),
   };
   return { reply, violation, world: { ...next, thief: pruned(stage, next, got) } };
 }
 
-function kept(stage: Stage, tokens: readonly string[], got: string | undefined, tokensMax: number): string[] {
-  if (got === undefined || tokens.includes(got)) return [...tokens];
+function kept(stage: Stage, tokens: readonly string[], got: string | undefined, plan: ThiefPlan): readonly string[] {
+  if (got === undefined || tokens.includes(got)) return tokens;
+  if (!plan.forgets) return [...tokens, got];
   const { parent } = stage.lineage.known(got);
-  return [...tokens.filter((each) => stage.lineage.known(each).parent !== parent), got].slice(-tokensMax);
+  return [...tokens.filter((each) => stage.lineage.known(each).parent !== parent), got].slice(-plan.tokensMax);
 }

@@ -18,7 +18,15 @@ function robbed(
   thief: Partial<ThiefPlan> = {},
   more: Partial<Scenario> = {},
 ): Scenario {
-  const plan: ThiefPlan = { lanes: ["key"], pace: "any", tokensMax: 2, refreshesBound: 4, zonesBound: 8, ...thief };
+  const plan: ThiefPlan = {
+    lanes: ["key"],
+    pace: "any",
+    tokensMax: 2,
+    forgets: true,
+    refreshesBound: 4,
+    zonesBound: 8,
+    ...thief,
+  };
   const budget = none;
   const plain = { confirms: true, flightsMax: 1, split: false, atomic: true, budget, thief: plan };
   return { name, about, lanes, ...plain, ...more };
@@ -53,12 +61,12 @@ export const scenarios: readonly Scenario[] = [
   robbed("thief in lockstep", "owner and thief with keys; the thief acts at any time, as often as he likes", ["key"]),
   robbed("thief without a key", "the owner has a key, the thief none", ["key"], { lanes: ["no key"] }),
   robbed("owner without a key", "the owner has no key, the thief has keys", ["no key"]),
-  robbed("no keys", "neither owner nor thief has a key", ["no key"], { lanes: ["no key"] }),
+  robbed("no keys", "neither owner nor thief has a key", ["no key"], { lanes: ["no key"], refreshesBound: 5 }),
   robbed(
     "no keys, no confirm",
     "neither has a key, and the owner never confirms",
     ["no key"],
-    { lanes: ["no key"] },
+    { lanes: ["no key"], refreshesBound: 5 },
     { confirms: false },
   ),
   robbed("nobody confirms", "owner and thief with keys; the owner never confirms", ["key"], {}, { confirms: false }),

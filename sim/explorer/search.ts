@@ -49,7 +49,7 @@ export async function begin(
 ): Promise<{ stage: Stage; world: World; first: string }> {
   const lineage = createLineage(server.open);
   const { record, token } = await server.signIn(startAt);
-  lineage.note(token, undefined, "sign-in");
+  lineage.note(token, undefined, "sign-in", startAt);
   const world: World = {
     at: startAt,
     mode: "two-phase",

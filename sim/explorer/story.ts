@@ -39,9 +39,11 @@ function createKeyWords(): (key: string | undefined) => string {
   };
 }
 
-function outcome(step: Step, name: (token: string) => string): string {
+function outcome(world: World, step: Step, name: (token: string) => string): string {
   const { reply } = step;
   if (reply === undefined) return "";
+  const isUnchanged = reply.code === "confirmed" && reply.record.generation === world.record.generation;
+  if (isUnchanged) return ": nobody has won yet";
   const token = reply.token === undefined ? "" : ` ${name(reply.token)}`;
   return `: ${reply.code}${token}`;
 }
@@ -67,7 +69,7 @@ function describe({ name, key: keyWords }: Words, world: World, move: Move, step
     case "process": {
       const flight = world.flights[move.flight];
       const how = flight?.phase === "held" ? "commits what it decided" : "works on the request";
-      return `the server ${how}: ${flight?.operation} with ${name(flight?.token as string)} ${keyWords(flight?.key)}${outcome(step, name)}`;
+      return `the server ${how}: ${flight?.operation} with ${name(flight?.token as string)} ${keyWords(flight?.key)}${outcome(world, step, name)}`;
     }
     case "land": {
       const gives = world.flights[move.flight]?.gives;
@@ -77,14 +79,14 @@ function describe({ name, key: keyWords }: Words, world: World, move: Move, step
     }
     case "round": {
       const what = `${move.operation} with ${name(world.jar)}`;
-      return `the owner: ${what}${outcome(step, name)}${move.lost ? " (the answer is lost)" : ""}`;
+      return `the owner: ${what}${outcome(world, step, name)}${move.lost ? " (the answer is lost)" : ""}`;
     }
     case "wait":
       return `${move.milliseconds / 1000} s pass`;
     case "thief": {
       const token = world.thief?.tokens[move.token] as string;
       const how = move.operation === "confirm" ? "" : move.lane === "key" ? " with a key of his own" : " without a key";
-      return `the thief: ${move.operation} with ${name(token)}${how}${outcome(step, name)}`;
+      return `the thief: ${move.operation} with ${name(token)}${how}${outcome(world, step, name)}`;
     }
     case "copy the jar":
       return `the thief copies the jar: ${name(world.jar)}`;

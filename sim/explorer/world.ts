@@ -107,6 +107,8 @@ export interface ThiefPlan {
    */
   readonly pace: "own" | "any";
   readonly tokensMax: number;
+  /** True: he lets go of what can only give him away, which keeps the states few. */
+  readonly forgets: boolean;
   /** Refreshes of the owner. */
   readonly refreshesBound: number;
   /** Soft zones since the thief's first success that must have passed as well. */

@@ -79,25 +79,72 @@ function rowPromises(open: OpenScene): void {
     const first = await rotate(token, attempt(1));
     await rotate(token, attempt(2));
     const before = await stored(grant.record.sid);
-    const settled = await sessions.refresh({ refreshToken: first, attempt: attempt(3) });
-    assert.equal(settled.outcome, "settled");
-    assert.equal(settled.refreshToken, undefined);
-    assert.ok(settled.accessToken);
-    assert.deepEqual(await stored(grant.record.sid), before, "nothing changes");
+    assert.equal(before.handOut?.arrived, "no");
+    for (let times = 0; times < 3; times += 1) {
+      const settled = await sessions.refresh({ refreshToken: first, attempt: attempt(3) });
+      assert.equal(settled.outcome, "settled");
+      assert.equal(settled.refreshToken, undefined);
+      assert.ok(settled.accessToken);
+      await sessions.confirm({ refreshToken: first });
+    }
+    const arrived = { ...before.handOut, arrived: "in this burst" };
+    const after = { ...before, version: before.version + 1, handOut: arrived };
+    assert.deepEqual(await stored(grant.record.sid), after, "one commit: an answer has arrived, and nothing else");
     platform.clock.advance(softZone);
     await rotate(first, attempt(3));
   });
 
-  it("row 4: hands the current token out again to the attempt that lost it", async (t) => {
+  it("row 3: a confirm is as good a proof that an answer arrived", async (t) => {
     const { sessions, rotate, signIn, stored } = await open(t);
+    const { grant, token } = await signIn();
+    const first = await rotate(token, attempt(1));
+    await rotate(token, attempt(2));
+    const before = await stored(grant.record.sid);
+    for (let times = 0; times < 3; times += 1) await sessions.confirm({ refreshToken: first });
+    const arrived = { ...before.handOut, arrived: "in this burst" };
+    const after = { ...before, version: before.version + 1, handOut: arrived };
+    assert.deepEqual(await stored(grant.record.sid), after, "nobody has won");
+  });
+
+  it("row 4: hands the current token out again to the attempt that lost it", async (t) => {
+    const { sessions, rotate, signIn, stored, platform } = await open(t);
     const { grant, token } = await signIn();
     const first = await rotate(token, attempt(1));
     await sessions.confirm({ refreshToken: first });
     const before = await stored(grant.record.sid);
-    const again = await sessions.refresh({ refreshToken: token, attempt: attempt(1) });
-    assert.equal(again.outcome, "handed_out_again");
-    assert.equal(again.refreshToken, first);
-    assert.deepEqual(await stored(grant.record.sid), before);
+    for (let times = 1; times <= 3; times += 1) {
+      platform.clock.advance(1);
+      const now = platform.clock.now();
+      const again = await sessions.refresh({ refreshToken: token, attempt: attempt(1) });
+      assert.equal(again.outcome, "handed_out_again");
+      assert.equal(again.refreshToken, first);
+      const counted = { ...before, version: before.version + times, currentAgainAt: now, lastSeenAt: now };
+      assert.deepEqual(await stored(grant.record.sid), counted, "counted, and nothing else");
+      await sessions.confirm({ refreshToken: token, attempt: attempt(1) });
+      assert.deepEqual(await stored(grant.record.sid), counted, "a confirm hands out nothing");
+    }
+  });
+
+  it("row 4: while its answer may be under way, a successor settles; afterwards it rotates", async (t) => {
+    const { sessions, rotate, signIn, stored, platform } = await open(t);
+    const { grant, token } = await signIn();
+    const { sid } = grant.record;
+    const first = await rotate(token, attempt(1));
+    await sessions.confirm({ refreshToken: first });
+    await sessions.refresh({ refreshToken: token, attempt: attempt(1) });
+    const second = await rotate(first, attempt(2));
+    const before = await stored(sid);
+    platform.clock.advance(softZone - 1);
+    const settled = await sessions.refresh({ refreshToken: second, attempt: attempt(3) });
+    assert.equal(settled.outcome, "settled");
+    assert.equal(settled.refreshToken, undefined);
+    assert.ok(settled.accessToken);
+    await sessions.confirm({ refreshToken: second });
+    assert.deepEqual(await stored(sid), before, "nothing changes");
+    platform.clock.advance(1);
+    await rotate(second, attempt(3));
+    const { generation, currentAgainAt } = await stored(sid);
+    assert.deepEqual([generation, currentAgainAt], [2, undefined]);
   });
 
   it("row 5: a token retired a moment ago is superseded to the last millisecond of the soft zone", async (t) => {

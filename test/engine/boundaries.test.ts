@@ -1,51 +1,13 @@
 // Every instant at which the engine changes its mind, one millisecond before it, at it, and one after: a table. Each row
-// sets its own scene, names the instant, and says what is answered on its three sides.
+// sets its own scene, names the instant, and says what is answered on its three sides. Those of bursts and of hand-outs
+// that were repeated have a file of their own.
 
 import assert from "node:assert/strict";
-import { describe, it } from "node:test";
-import type { PawlError } from "../../src/core/errors.ts";
-import type { PolicyOptions } from "../../src/core/policy.ts";
-import type { Grant } from "../../src/engine/types.ts";
+import { it } from "node:test";
+import type { Row } from "./boundary-table.ts";
+import { boundaryTable, codeOf, late, outcome } from "./boundary-table.ts";
 import type { Stage } from "./stage.ts";
 import { key, openStage, second, tokenOf } from "./stage.ts";
-
-/** Milliseconds of the policy under test. */
-interface Times {
-  readonly grace: number;
-  readonly zone: number;
-  readonly idle: number;
-  readonly session: number;
-  readonly access: number;
-}
-
-interface Row {
-  readonly name: string;
-  /** Sets the scene; resolves the instant (milliseconds) and the question that is asked around it. */
-  readonly set: (stage: Stage, times: Times) => Promise<readonly [at: number, ask: () => Promise<string>]>;
-  /** What is answered a millisecond before, at and a millisecond after the instant. */
-  readonly answers: readonly [before: string, at: string, after: string];
-  readonly rotation?: "strict";
-}
-
-/** The outcome of a refresh, or the code it is refused with. */
-async function outcome(grant: Promise<Grant>): Promise<string> {
-  try {
-    return (await grant).outcome;
-  } catch (error) {
-    return (error as PawlError).code;
-  }
-}
-
-async function codeOf(call: Promise<unknown>): Promise<string> {
-  try {
-    await call;
-    return "good";
-  } catch (error) {
-    return (error as PawlError).code;
-  }
-}
-
-const late = (after: string, before = "rotated"): Row["answers"] => [before, after, after];
 
 const deadlines: readonly Row[] = [
   {
@@ -66,7 +28,34 @@ const deadlines: readonly Row[] = [
     },
     answers: late("store_unavailable", "good"),
   },
+  {
+    name: "the deadline of a refresh of an unknown session: late is no verdict",
+    set: async (stage, { grace }) => {
+      const refreshToken = await forgotten(stage);
+      const deadlineAt = stage.platform.clock.now() + grace;
+      return [deadlineAt, () => outcome(stage.sessions.refresh({ refreshToken, attempt: key(1), deadlineAt }))];
+    },
+    answers: late("store_unavailable", "session_expired"),
+  },
+  {
+    name: "the deadline of a confirm of an unknown session: late is no verdict",
+    set: async (stage, { grace }) => {
+      const refreshToken = await forgotten(stage);
+      const deadlineAt = stage.platform.clock.now() + grace;
+      return [deadlineAt, () => codeOf(stage.sessions.confirm({ refreshToken, deadlineAt }))];
+    },
+    answers: late("store_unavailable", "session_expired"),
+  },
 ];
+
+/** A good token of a session that the store does not know any more. */
+async function forgotten({ signIn, sessions }: Stage): Promise<string> {
+  const grant = await signIn();
+  await sessions.revoke(grant.record.sid, "revoked");
+  await sessions.purge(undefined, 0);
+  assert.equal(await sessions.story(grant.record.sid), undefined);
+  return tokenOf(grant);
+}
 
 const rotation: readonly Row[] = [
   {
@@ -310,37 +299,7 @@ async function keepAlive(
   return { jar, signedInAt };
 }
 
-const policies: Readonly<Record<string, Required<Omit<PolicyOptions, "rotation" | "sessionsMax">>>> = {
-  "the default policy": {
-    graceSeconds: 30,
-    accessTtlSeconds: 900,
-    idleTtlSeconds: 604_800,
-    sessionTtlSeconds: 2_592_000,
-  },
-  "short times": { graceSeconds: 1, accessTtlSeconds: 7, idleTtlSeconds: 500, sessionTtlSeconds: 4_000 },
-};
-
-for (const [policyName, policy] of Object.entries(policies)) {
-  const times: Times = {
-    grace: policy.graceSeconds * second,
-    zone: 2 * policy.graceSeconds * second,
-    idle: policy.idleTtlSeconds * second,
-    session: policy.sessionTtlSeconds * second,
-    access: policy.accessTtlSeconds * second,
-  };
-  describe(`to the millisecond, ${policyName}`, () => {
-    for (const { name, set, answers, rotation: mode = "two-phase" } of [...deadlines, ...rotation, ...lifetimes]) {
-      it(name, async () => {
-        for (const [index, expected] of answers.entries()) {
-          const stage = await openStage({ ...policy, rotation: mode });
-          const [at, ask] = await set(stage, times);
-          stage.platform.clock.set(at + index - 1);
-          assert.equal(await ask(), expected, `${index - 1} ms from it`);
-        }
-      });
-    }
-  });
-}
+boundaryTable([...deadlines, ...rotation, ...lifetimes]);
 
 it("seconds are rounded so that nothing outlives its session: a sign-in in the last millisecond of a second", async () => {
   const stage = await openStage({ accessTtlSeconds: 10, idleTtlSeconds: 10, sessionTtlSeconds: 10 });

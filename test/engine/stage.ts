@@ -29,6 +29,8 @@ export interface Stage {
   confirm(token: string): Promise<void>;
   /** The record of a session, read past every fault. */
   stored(sid: string): Promise<SessionRecord>;
+  /** Another engine on the same store and clock, with some options changed. */
+  reopen(changed: Partial<SessionsOptions>): Promise<Stage>;
 }
 
 /** An attempt key of this number. */
@@ -53,8 +55,9 @@ export async function openStage(
 ): Promise<Stage> {
   const simulated = createSimulatedPlatform({ timers: "simulated" });
   const still = { ...simulated, scheduler: { ...simulated.scheduler, every: () => () => {} } };
-  const platform: SimulatedPlatform = background === "alone" ? still : simulated;
-  const sessions = await createSessions({ platform, algorithm: "EdDSA", ...options, store: options.store ?? below });
+  const own: SimulatedPlatform = background === "alone" ? still : simulated;
+  const platform = (options.platform as SimulatedPlatform | undefined) ?? own;
+  const sessions = await createSessions({ algorithm: "EdDSA", ...options, platform, store: options.store ?? below });
   const events: SessionEvent[] = [];
   sessions.subscribe((event) => events.push(event));
   return {
@@ -70,5 +73,6 @@ export async function openStage(
       assert.ok(record);
       return record;
     },
+    reopen: (changed) => openStage({ ...options, ...changed, platform }, below, background),
   };
 }
