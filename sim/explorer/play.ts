@@ -1,4 +1,5 @@
-// Plays a named trace on the real engine and says whether it ends as it must. Owns that judgement.
+// Plays a named trace on the real engine, judges every state on the way and says whether it ends as it must.
+// Owns that last judgement; changes no state.
 
 import { judge } from "./judge.ts";
 import type { Step } from "./moves.ts";

@@ -1,4 +1,5 @@
-// The words that named traces are written in: what a trace is, its moves, and how one begins. Owns no trace.
+// The words that named traces are written in: what a trace is, the moves it is made of, and its two kinds.
+// Owns no trace and no rule.
 
 import type { Move } from "./moves.ts";
 import type { Lane } from "./world.ts";

@@ -1,7 +1,8 @@
 // The rotation rules: CONTRACT section 4, and the ONE place where rotation, reuse, expiry and grace live.
 // A pure function over a plain record: no clock, no randomness, no I/O. The engine reads a record, asks decide() and
 // commits `next` if nobody was faster; otherwise it reads again and asks again.
-// Row numbers in comments are those of the table in CONTRACT section 4.
+// Row numbers in comments are those of the table in CONTRACT section 4, as mended in docs/reference/rotation.md: every
+// mend was forced by a trace that sim/explorer keeps.
 
 import type { Policy } from "./policy.ts";
 import type { HandOut, HistoryEntry, ServerAttempt, SessionRecord } from "./record.ts";
