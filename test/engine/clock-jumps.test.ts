@@ -228,6 +228,18 @@ describe("the server's clock jumps", () => {
     }
   });
 
+  it("back, after a re-authentication: the entry covers its token, too", async () => {
+    const scene = await openScene();
+    const { platform, sessions } = scene;
+    platform.clock.advance(day);
+    const { accessToken } = await sessions.reauthenticate(scene.sid);
+    platform.clock.advance(-day);
+    await sessions.revoke(scene.sid, "revoked");
+    const [entry] = (await sessions.revocations()).revocations;
+    const { iat } = JSON.parse(Buffer.from(accessToken.split(".")[1] as string, "base64url").toString());
+    assert.ok(entry !== undefined && iat < entry.notBefore);
+  });
+
   it("back by a year at a sign-in: the session lives by the clock it was made under, and makes no exception", async () => {
     const scene = await openScene();
     scene.platform.clock.advance(-year);
