@@ -57,7 +57,8 @@ const opening = `# Errors
 
 Errors over HTTP are \`application/problem+json\` (RFC 9457) with the members \`type\`, \`title\`, \`status\`, \`code\`, \`detail\`
 and \`terminal\`. Decide by \`code\`, and by \`terminal\`: \`true\` means that this session is over and the person signs in
-again; with anything else, a network failure included, the client keeps the session. In the library the same codes
+again; with anything else, a network failure included, the client keeps the session. Where an authentic token named the
+session that is over, the header \`Pawl-Session\` repeats its id. In the library the same codes
 arrive as \`PawlError\` (\`code\`, \`detail\`, \`terminal\`, \`facts\`). No member ever holds a token, a password or a message
 of a database. A code keeps its meaning for good; new ones may be added.
 

@@ -2,7 +2,8 @@
 // answered and confirming what was; and the way out. Takes its attempt keys from Pawl's own browser client.
 
 import { setMaxListeners } from "node:events";
-import { type AttemptStorage, type Attempts, createAttempts, createMemory } from "../../src/client/attempt.ts";
+import { type Attempts, createAttempts } from "../../src/client/attempt.ts";
+import { createMemory, createVolatileStorage } from "../../src/client/memory.ts";
 import { exchange, type Outcome } from "./exchange.ts";
 import { noFault } from "./faults.ts";
 import { planSend, type SendPlan } from "./plan.ts";
@@ -19,10 +20,16 @@ interface Tab {
 /** Lives the session until its time is over, it ended, or the run did. */
 export async function liveSession(world: World, session: Session): Promise<void> {
   const { plan, closing } = session;
-  const shared = createStorage();
+  const shared = createVolatileStorage();
   const tabs = Array.from({ length: plan.tabs }, (_, index) => {
-    const storage = plan.keys === "shared" ? shared : createStorage();
-    const attempts = plan.keys === "none" ? undefined : createAttempts(createMemory(storage), "attempt");
+    const storage = plan.keys === "shared" ? shared : createVolatileStorage();
+    const attempts =
+      plan.keys === "none"
+        ? undefined
+        : createAttempts(
+            createMemory(() => storage),
+            "attempt",
+          );
     return runTab(world, session, { name: `tab ${index + 1}`, attempts, key: undefined }, index);
   });
   const stop = (): void => closing.abort();
@@ -32,15 +39,6 @@ export async function liveSession(world: World, session: Session): Promise<void>
   closing.abort();
   world.over.signal.removeEventListener("abort", stop);
   await Promise.all(tabs);
-}
-
-function createStorage(): AttemptStorage {
-  const entries = new Map<string, string>();
-  return {
-    getItem: (name) => entries.get(name) ?? null,
-    setItem: (name, value) => void entries.set(name, value),
-    removeItem: (name) => void entries.delete(name),
-  };
 }
 
 async function runTab(world: World, session: Session, tab: Tab, index: number): Promise<void> {
@@ -72,7 +70,7 @@ async function runTab(world: World, session: Session, tab: Tab, index: number): 
 
 /** One sending; resolves when it was answered or the client has lost patience. */
 async function refresh(world: World, session: Session, tab: Tab, sendPlan: SendPlan): Promise<Outcome> {
-  const key = tab.attempts?.current();
+  const key = await tab.attempts?.current();
   tab.key = key;
   const givingUp = new AbortController();
   setMaxListeners(0, givingUp.signal);
@@ -89,7 +87,7 @@ async function refresh(world: World, session: Session, tab: Tab, sendPlan: SendP
     // A key is kept until its answer is stored; a late answer to an older refresh leaves a newer key alone.
     const isStored = outcome.kind === "stored" || outcome.kind === "settled";
     if (isStored && key !== undefined && tab.key === key) {
-      tab.attempts?.done();
+      void tab.attempts?.done();
       tab.key = undefined;
     }
     return outcome;

@@ -1,65 +1,45 @@
-// The attempt key of a refresh (`Idempotency-Key`, CONTRACT section 4): drawn once, kept until its answer has arrived.
-// Shared through localStorage, because tabs share one cookie jar: a tab that takes up the unanswered attempt of another
-// gets the identical successor, not a sibling. The key is no token: without the refresh token it opens nothing.
+// The attempt key of a refresh (`Idempotency-Key`, CONTRACT section 4): drawn once, written down before it is sent, kept
+// until its answer has arrived and is stored. Shared by tabs, because they share one cookie jar: a tab that takes up the
+// unanswered attempt of another gets the identical successor, not a sibling.
+// The key is no token: without the refresh token it opens nothing.
 
-/** The part of `Storage` that is used. */
-export type AttemptStorage = Pick<Storage, "getItem" | "setItem" | "removeItem">;
-
-/** Where small texts survive a reload; never throws. */
-export interface Memory {
-  get(name: string): string | null;
-  set(name: string, value: string | null): void;
-}
+import type { Memory } from "./memory.ts";
 
 const attemptShape = /^[\w-]{16,128}$/;
 const attemptBytes = 16;
 
-/** A {@link Memory} over a storage that may be missing, full or forbidden. */
-export function createMemory(given: AttemptStorage | undefined): Memory {
-  const own = new Map<string, string>();
-  const attempt = <Value>(use: (storage: AttemptStorage) => Value): Value | undefined => {
-    try {
-      return use(given ?? localStorage);
-    } catch {
-      return undefined; // Storage is off here (private window, policy, no browser): memory serves this page.
-    }
-  };
-  return {
-    get: (name) => attempt((storage) => storage.getItem(name)) ?? own.get(name) ?? null,
-    set(name, value) {
-      if (value === null) {
-        own.delete(name);
-        attempt((storage) => storage.removeItem(name));
-      } else {
-        own.set(name, value);
-        attempt((storage) => storage.setItem(name, value));
-      }
-    },
-  };
-}
-
 /** Keeps one attempt key. */
 export interface Attempts {
   /** The key of the unanswered attempt: ours, else one that another tab left, else a new one. */
-  current(): string;
+  current(): Promise<string>;
   /** Its answer has arrived. */
-  done(): void;
+  done(): Promise<void>;
 }
 
 /** Attempt keys under `name` in `memory`. */
 export function createAttempts(memory: Memory, name: string): Attempts {
   let mine: string | undefined;
+  const read = async (): Promise<string | undefined> => {
+    const left = (await memory.get(name)) ?? "";
+    return attemptShape.test(left) ? left : undefined;
+  };
   return {
-    current() {
-      const left = memory.get(name);
-      mine ??= left !== null && attemptShape.test(left) ? left : draw();
-      if (left !== mine) memory.set(name, mine);
+    async current() {
+      const left = await read();
+      mine ??= left;
+      if (mine === undefined || mine !== left) {
+        const key = mine ?? draw();
+        await memory.set(name, key);
+        // Another tab may have written at the same time: whoever wrote last wins, for both.
+        mine ??= (await read()) ?? key;
+      }
       return mine;
     },
-    done() {
-      // A key that another tab has drawn since belongs to that tab.
-      if (mine !== undefined && memory.get(name) === mine) memory.set(name, null);
+    async done() {
+      const answered = mine;
       mine = undefined;
+      // A key that another tab has drawn since belongs to that tab.
+      if (answered !== undefined && (await memory.get(name)) === answered) await memory.set(name, null);
     },
   };
 }

@@ -1,11 +1,12 @@
-// The one error class of the client. Its codes are those of the server (CONTRACT section 2) and four of its own.
+// The one error class of the client. Its codes are those of the server (CONTRACT section 2) and five of its own.
 // No message carries a token.
 
 /** What an answer said, or that there was none. */
 export class ClientError extends Error {
   /**
    * A code of the server, or `network_error` (no answer), `timeout` (none in time), `unexpected_answer` (not one of
-   * Pawl's, such as the page of a proxy), `signed_out`.
+   * Pawl's, such as the page of a proxy), `signed_out`, `refresh_budget` (refreshed too often within an hour: a resource
+   * server refuses tokens that are fresh, or a page reloads in a loop).
    */
   readonly code: string;
   /** The HTTP status; 0 without an answer. */
@@ -16,6 +17,8 @@ export class ClientError extends Error {
   readonly reasons: readonly string[];
   /** Seconds after which a retry makes sense; `undefined` when the server named none. */
   readonly retryAfterSeconds: number | undefined;
+  /** The session that a terminal code is about, where the server knows it. */
+  readonly sid: string | undefined;
 
   constructor(
     code: string,
@@ -25,6 +28,7 @@ export class ClientError extends Error {
       terminal?: boolean;
       reasons?: readonly string[];
       retryAfterSeconds?: number | undefined;
+      sid?: string | undefined;
     } = {},
   ) {
     super(message);
@@ -34,5 +38,6 @@ export class ClientError extends Error {
     this.terminal = facts.terminal ?? false;
     this.reasons = facts.reasons ?? [];
     this.retryAfterSeconds = facts.retryAfterSeconds;
+    this.sid = facts.sid;
   }
 }

@@ -4,16 +4,14 @@
 
 import { ClientError } from "./error.ts";
 import type { Answer } from "./transport.ts";
-import type { ClientSnapshot, DeviceSession, SignedOutReason, User } from "./types.ts";
+import type { DeviceSession, SessionSnapshot, SessionStore, SignedOutReason, User } from "./types.ts";
 
 /** The state of one client. */
-export interface State {
-  readonly getSnapshot: () => ClientSnapshot;
-  readonly subscribe: (listener: () => void) => () => void;
+export interface State extends SessionStore {
   /** The access token while it is usable. */
   token(): string | undefined;
-  /** True while the token should be renewed before it expires. */
-  agesSoon(): boolean;
+  /** True where a token is missing or should be renewed before it expires. */
+  needsToken(): boolean;
   /** Forgets `token` after a resource refused it; a newer one stays. */
   drop(token: string): void;
   /** Takes a session response that was asked for at `askedAt`. Rejects what is none. */
@@ -36,20 +34,16 @@ const marginShare = 0.1;
 const renewShareMin = 0.1;
 const renewShareJitter = 0.1;
 
-const nothing: ClientSnapshot = Object.freeze({
-  status: "unknown",
-  user: null,
-  session: null,
-  reason: null,
-  accessTokenExpiresAt: null,
-});
+const nothing: SessionSnapshot = Object.freeze({ status: "unknown", user: null, session: null, reason: null });
 
 /** A state that knows nothing yet. */
 export function createState(): State {
   let held: Held | undefined;
   let snapshot = nothing;
   const listeners = new Set<() => void>();
-  const change = (next: ClientSnapshot): void => {
+  const change = (next: SessionSnapshot): void => {
+    // A refresh changes nothing that a page shows: whoever compares references renders nothing anew.
+    if (kept(snapshot, next) === snapshot) return;
     snapshot = Object.freeze(next);
     for (const listener of [...listeners]) isolate(listener);
   };
@@ -62,7 +56,7 @@ export function createState(): State {
       return () => void listeners.delete(entry);
     },
     token: () => (held !== undefined && performance.now() < held.usableUntil ? held.token : undefined),
-    agesSoon: () => held !== undefined && performance.now() >= held.renewAt,
+    needsToken: () => held === undefined || performance.now() >= held.renewAt,
     drop(token) {
       if (held?.token === token) held = undefined;
     },
@@ -79,14 +73,10 @@ export function createState(): State {
         renewAt: expiresAt - seconds * renewShare * 1000,
       };
       // A re-authentication answers without the user: it is the same one.
-      const user = (isObject(answer.user) ? answer.user : snapshot.user) as User;
-      change({
-        status: "signed-in",
-        user,
-        session: session as unknown as DeviceSession,
-        reason: null,
-        accessTokenExpiresAt: expiresAt,
-      });
+      const user = kept(snapshot.user as User, (answer.user ?? snapshot.user) as User);
+      const { last_seen_at, idle_expires_at, user_agent, ip, current, ...lasting } =
+        session as unknown as DeviceSession;
+      change({ status: "signed-in", user, session: kept(snapshot.session, lasting), reason: null });
       return user;
     },
     end(reason) {
@@ -103,6 +93,11 @@ export function isolate(task: () => void): void {
   } catch (error) {
     void Promise.reject(error);
   }
+}
+
+/** `before` where `next` says the same. */
+function kept<Value>(before: Value, next: Value): Value {
+  return JSON.stringify(before) === JSON.stringify(next) ? before : next;
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

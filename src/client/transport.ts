@@ -19,6 +19,7 @@ export type Answer = { readonly [Member in AnswerMember]?: unknown };
 
 type AnswerMember =
   | "access_token"
+  | "refresh_token"
   | "expires_in"
   | "request_timeout"
   | "session"
@@ -44,40 +45,51 @@ const retryAfterSecondsMax = 300;
 /** Abort well before `request_timeout`: a request that outlives it may count against the session (CONTRACT section 4). */
 const shareOfRequestTimeout = 0.8;
 
-/** The transport to `origin`; `timeoutSeconds` is the longest a request may take. */
-export function createTransport(
-  origin: string,
-  fetchRequest: (request: Request) => Promise<Response>,
-  timeoutSeconds: number,
-): Transport {
+/** What a transport works on. */
+export interface TransportParts {
+  readonly issuer: string;
+  readonly fetchRequest: (request: Request) => Promise<Response>;
+  /** The longest a request may take. */
+  readonly timeoutSeconds: number;
+  /** `omit` where tokens travel in bodies: then no cookie is read or written (CONTRACT section 4). */
+  readonly credentials: RequestCredentials;
+}
+
+/** The transport to an issuer. */
+export function createTransport(parts: TransportParts): Transport {
+  const { fetchRequest, timeoutSeconds } = parts;
   let milliseconds = timeoutSeconds * 1000;
   return {
     limit(requestTimeoutSeconds) {
       milliseconds = Math.min(timeoutSeconds, requestTimeoutSeconds * shareOfRequestTimeout) * 1000;
     },
     async send(call) {
-      const signal = AbortSignal.timeout(milliseconds);
+      // Not AbortSignal.timeout(): React Native has none.
+      const patience = new AbortController();
+      const timer = setTimeout(() => patience.abort(), milliseconds);
       try {
         // The signal also covers the body: an answer that never ends is a time-out.
-        const response = await fetchRequest(requestOf(origin, call, signal));
+        const response = await fetchRequest(requestOf(parts, call, patience.signal));
         return read(response, await response.text());
       } catch (error) {
         if (error instanceof ClientError) throw error;
-        if (signal.aborted) throw new ClientError("timeout", "The server did not answer in time.");
+        if (patience.signal.aborted) throw new ClientError("timeout", "The server did not answer in time.");
         throw new ClientError("network_error", "The server could not be reached.");
+      } finally {
+        clearTimeout(timer);
       }
     },
   };
 }
 
-function requestOf(origin: string, call: Call, signal: AbortSignal): Request {
+function requestOf({ issuer, credentials }: TransportParts, call: Call, signal: AbortSignal): Request {
   const headers = new Headers({ "X-Pawl": "1", ...call.headers });
   if (call.body !== undefined) headers.set("Content-Type", "application/json");
-  return new Request(origin + call.path, {
+  return new Request(issuer + call.path, {
     method: call.method,
     headers,
     signal,
-    credentials: "include",
+    credentials,
     cache: "no-store",
     // Pawl never redirects a call; whoever does (a captive portal) is not Pawl.
     redirect: "error",
@@ -104,6 +116,7 @@ function read(response: Response, text: string): Answer {
     terminal: status === 401 && terminal === true,
     reasons: Array.isArray(reasons) ? reasons.filter((reason) => typeof reason === "string") : [],
     retryAfterSeconds,
+    sid: response.headers.get("Pawl-Session") ?? undefined,
   });
 }
 

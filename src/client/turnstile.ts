@@ -1,10 +1,15 @@
-// The calls that change which session the cookie jar holds: refresh, sign-in, sign-out, and their order. They run one
-// after the other, so that no late Set-Cookie overwrites a newer one; only sign-out goes ahead of everything.
+// The calls that change which session this client holds: refresh, sign-in, sign-out, and their order. They run one after
+// the other, in this tab and where possible in all, so that no late Set-Cookie overwrites a newer one; only sign-out goes
+// ahead of everything.
 // Only a terminal code of the server ends the session; every fault keeps it (CONTRACT section 2).
 
-import { type Attempts, createAttempts, type Memory } from "./attempt.ts";
+import { type Attempts, createAttempts } from "./attempt.ts";
+import { type Budget, createBudget } from "./budget.ts";
+import type { Credential, Proof } from "./credential.ts";
 import { ClientError } from "./error.ts";
+import type { Memory } from "./memory.ts";
 import type { State } from "./state.ts";
+import type { News, Tabs } from "./tabs.ts";
 import type { Answer, Call, Transport } from "./transport.ts";
 import type { SignedOutReason, User } from "./types.ts";
 
@@ -13,14 +18,16 @@ const refreshSendsMax = 2;
 /** Before the second time: another tab's answer may be about to reach the jar. */
 const resendDelayMilliseconds = 100;
 const resendJitterMilliseconds = 200;
-/** After a refresh failed, calls fail at once for this long (seconds), unless the server named a time. */
-const pauseSeconds = 1;
+/** News that is older, or from the future, waited in a frozen tab or comes from another clock: it says nothing. */
+const newsMillisecondsMax = 10_000;
 
 /** What a turnstile works on. */
 export interface TurnstileParts {
   readonly state: State;
   readonly transport: Transport;
   readonly memory: Memory;
+  readonly credential: Credential;
+  readonly tabs: Tabs;
   /** Sets this client's entries in the memory apart from those for other issuers. */
   readonly name: string;
   readonly onSignedOut: (reason: SignedOutReason) => void;
@@ -30,14 +37,18 @@ export interface TurnstileParts {
 export class Turnstile {
   readonly #parts: TurnstileParts;
   readonly #attempts: Attempts;
-  /** The entry that remembers a sign-out that the server has not heard of: the id of its session. */
+  readonly #budget: Budget = createBudget();
+  /** The entry that remembers a sign-out that the server has not heard of: the id of its session, or its token. */
   readonly #leaving: string;
-  /** Settles when every earlier change of the jar has; never rejects. */
+  /** Settles when every earlier change has; never rejects. */
   #last: Promise<unknown> = Promise.resolve();
   #refreshing: Promise<void> | undefined;
   /** Counts sign-ins and sign-outs: an answer to a refresh from before the newest one is void. */
   #epoch = 0;
-  #pause: { readonly until: number; readonly error: unknown } | undefined;
+  /** The session that ended last: news of its refreshes may still come. */
+  #ended: string | undefined;
+  /** What is still under way when a change is done. The next one waits for it, the caller does not. */
+  #tail: Promise<unknown> | undefined;
 
   constructor(parts: TurnstileParts) {
     this.#parts = parts;
@@ -48,8 +59,9 @@ export class Turnstile {
   /** Refreshes, or joins the refresh in flight. Rejects with what kept it from getting an answer. */
   async refresh(): Promise<void> {
     if (this.#refreshing === undefined) {
-      if (this.#pause !== undefined && performance.now() < this.#pause.until) throw this.#pause.error;
-      this.#refreshing = this.#inTurn(() => this.#refreshNow()).finally(() => {
+      this.#budget.spend();
+      const before = this.#parts.state.token();
+      this.#refreshing = this.#inTurn((isAlone) => this.#refreshNow(before, isAlone)).finally(() => {
         this.#refreshing = undefined;
       });
     }
@@ -58,7 +70,7 @@ export class Turnstile {
 
   /** Sends a call whose answer is a new session, and adopts it. */
   enter(call: Call): Promise<User> {
-    const { transport, memory } = this.#parts;
+    const { transport, memory, credential } = this.#parts;
     return this.#inTurn(async () => {
       this.#epoch += 1;
       const epoch = this.#epoch;
@@ -66,11 +78,12 @@ export class Turnstile {
       const answer = await transport.send(call);
       // Signed out meanwhile: sign-out wins, here and (the jar now holds the new session) at the server.
       if (epoch !== this.#epoch) {
-        await transport.send({ method: "POST", path: "/auth/logout" });
+        await transport.send({ method: "POST", path: "/auth/logout", body: { refresh_token: answer.refresh_token } });
         throw new ClientError("signed_out", "Signed out while signing in.");
       }
-      this.#attempts.done();
-      memory.set(this.#leaving, null);
+      await credential.keep(answer);
+      await this.#attempts.done();
+      await memory.set(this.#leaving, null);
       return this.#adopt(answer, askedAt);
     });
   }
@@ -83,89 +96,158 @@ export class Turnstile {
     if (epoch === this.#epoch) this.#adopt(answer, askedAt);
   }
 
-  /** Signs out: here at once, then at the server. Rejects when the server could not be told. */
-  async leave(): Promise<void> {
-    const { state, transport, memory } = this.#parts;
-    const { session, status } = state.getSnapshot();
-    if (session !== null) memory.set(this.#leaving, session.id);
-    if (status !== "signed-out") this.#end("signed_out");
-    const sent = transport.send({ method: "POST", path: "/auth/logout", keepalive: true });
-    // Later sign-ins wait: the answer to this call deletes the cookie.
-    this.#last = Promise.allSettled([this.#last, sent]);
-    await sent;
-    memory.set(this.#leaving, null);
+  /** Signs out: here at once, then at the server. Resolves whether the server has been told. */
+  leave(): Promise<boolean> {
+    const sid = this.#parts.state.getSnapshot().session?.id;
+    this.#end("signed_out");
+    const telling = this.#tellLeaving(sid);
+    // Later sign-ins wait: the answer deletes the cookie.
+    void this.#inTurn(() => telling);
+    return telling;
   }
 
-  #inTurn<Value>(task: () => Promise<Value>): Promise<Value> {
-    const result = this.#last.then(task);
-    this.#last = result.catch(() => undefined);
-    return result;
+  /** The network may be back: a sign-out that the server has not heard of is sent. */
+  async resume(): Promise<void> {
+    this.#budget.resume();
+    if ((await this.#parts.memory.get(this.#leaving)) !== null) await this.#inTurn(() => this.#finishLeaving());
   }
 
-  async #refreshNow(): Promise<void> {
-    const { transport } = this.#parts;
+  /** Takes what another tab tells. */
+  hear(news: News): void {
+    const sid = this.#parts.state.getSnapshot().session?.id;
+    if ("reason" in news) {
+      if (news.sid === sid) this.#end(news.reason, true);
+      return;
+    }
+    const age = performance.timeOrigin + performance.now() - news.at;
+    const next = (news.answer.session as { id?: string }).id;
+    if (Math.abs(age) > newsMillisecondsMax || next === this.#ended) return;
+    // Signed in anew: a refresh of ours that is still under way is one of the session before.
+    if (sid !== undefined && next !== sid) this.#epoch += 1;
+    this.#adopt(news.answer, performance.now() - Math.max(0, age), true);
+  }
+
+  #inTurn<Value>(task: (isAlone: boolean) => Promise<Value>): Promise<Value> {
+    return new Promise((resolve, reject) => {
+      const turn = async (isAlone: boolean): Promise<void> => {
+        await task(isAlone).then(resolve, reject);
+        const tail = this.#tail;
+        this.#tail = undefined;
+        await tail?.catch(() => undefined);
+      };
+      this.#last = this.#last.then(() => this.#parts.tabs.inTurn(turn)).catch(reject);
+    });
+  }
+
+  async #refreshNow(before: string | undefined, isAlone: boolean): Promise<void> {
+    const { state, transport, credential } = this.#parts;
+    const token = state.token();
+    // While we waited for our turn, another tab refreshed and told us.
+    if (token !== undefined && token !== before) return;
     const epoch = this.#epoch;
     try {
       await this.#finishLeaving();
-      const askedAt = performance.now();
-      const answer = await sendRefresh(transport, this.#attempts.current(), () => epoch === this.#epoch);
+      const { answer, askedAt, proof } = await this.#ask(epoch);
       if (epoch !== this.#epoch) return;
       this.#adopt(answer, askedAt);
-      this.#attempts.done();
+      if (!(await credential.keep(answer, proof))) return;
+      await this.#attempts.done();
       // Retires the predecessor. Nothing depends on it: the next refresh confirms just as well (CONTRACT section 4).
-      transport.send({ method: "POST", path: "/auth/confirm", keepalive: true }).catch(() => undefined);
+      const body = await credential.present();
+      this.#tail = transport.send({ method: "POST", path: "/auth/confirm", keepalive: true, body });
     } catch (error) {
       if (epoch !== this.#epoch) return;
-      if (error instanceof ClientError && error.terminal) return this.#end(error.code as SignedOutReason);
-      const seconds = (error instanceof ClientError ? error.retryAfterSeconds : undefined) ?? pauseSeconds;
-      this.#pause = { until: performance.now() + seconds * 1000, error };
-      throw error;
+      if (!(error instanceof ClientError && error.terminal)) {
+        this.#budget.fail(error);
+        throw error;
+      }
+      // The dead cookie goes, too, and nothing but it. Only while no tab can be signing in: the answer to this call might
+      // otherwise delete the cookie of that sign-in.
+      const sid = error.sid ?? state.getSnapshot().session?.id ?? "";
+      if (isAlone && error.code !== "refresh_token_missing") {
+        this.#tail = transport.send({ method: "POST", path: "/auth/logout", body: { sid } });
+      }
+      this.#end(error.code as SignedOutReason);
     }
+  }
+
+  /** Sends one refresh; once more with the same attempt key when no verdict came, or when the token was superseded. */
+  async #ask(epoch: number): Promise<{ answer: Answer; askedAt: number; proof: Proof }> {
+    const { transport, credential } = this.#parts;
+    for (let sends = 1; ; sends += 1) {
+      const proof = await credential.present();
+      if (proof === null) throw nobody();
+      const headers = { "Idempotency-Key": await this.#attempts.current() };
+      const askedAt = performance.now();
+      try {
+        const answer = await transport.send({ method: "POST", path: "/auth/refresh", headers, body: proof });
+        return { answer, askedAt, proof };
+      } catch (error) {
+        if (!(error instanceof ClientError)) throw error;
+        // A verdict on a token that another process has replaced since says nothing of the new one.
+        const isWorthResending = error.terminal ? !(await credential.forget(proof)) : isPassing(error);
+        if (sends >= refreshSendsMax || !isWorthResending) throw error;
+        const delay = resendDelayMilliseconds + resendJitterMilliseconds * Math.random();
+        await new Promise((resolve) => setTimeout(resolve, delay));
+        if (epoch !== this.#epoch) throw error;
+      }
+    }
+  }
+
+  async #tellLeaving(sid: string | undefined): Promise<boolean> {
+    const { transport, memory, credential } = this.#parts;
+    const proof = await credential.present();
+    if (proof === null) return true;
+    const mark = proof.refresh_token ?? sid;
+    if (mark !== undefined) await memory.set(this.#leaving, mark);
+    await credential.forget(proof);
+    try {
+      await transport.send({ method: "POST", path: "/auth/logout", keepalive: true, body: proof });
+    } catch {
+      return false;
+    }
+    await memory.set(this.#leaving, null);
+    return true;
   }
 
   /** Tells the server of a sign-out that it did not hear of. Bound to its session: a later sign-in is not touched. */
   async #finishLeaving(): Promise<void> {
-    const { transport, memory } = this.#parts;
-    const sid = memory.get(this.#leaving);
-    if (sid === null) return;
-    await transport.send({ method: "POST", path: "/auth/logout", body: { sid } });
-    memory.set(this.#leaving, null);
+    const { transport, memory, credential } = this.#parts;
+    const mark = await memory.get(this.#leaving);
+    if (mark === null) return;
+    await transport.send({ method: "POST", path: "/auth/logout", body: { [credential.mark]: mark } });
+    await memory.set(this.#leaving, null);
   }
 
-  #adopt(answer: Answer, askedAt: number): User {
-    const { state, transport } = this.#parts;
+  #adopt(answer: Answer, askedAt: number, isNews = false): User {
+    const { state, transport, tabs } = this.#parts;
     const user = state.adopt(answer, askedAt);
     if (typeof answer.request_timeout === "number") transport.limit(answer.request_timeout);
-    this.#pause = undefined;
+    this.#budget.succeed(Number(answer.expires_in));
+    if (!isNews) tabs.tell({ answer, at: performance.timeOrigin + askedAt });
     return user;
   }
 
-  #end(reason: SignedOutReason): void {
-    const { state, onSignedOut } = this.#parts;
-    // Whoever never signed in was not signed out either.
-    const isVisitor = state.getSnapshot().status === "unknown" && reason === "refresh_token_missing";
+  #end(reason: SignedOutReason, isNews = false): void {
+    const { state, tabs, onSignedOut } = this.#parts;
+    const { status, session } = state.getSnapshot();
     this.#epoch += 1;
-    this.#attempts.done();
+    void this.#attempts.done();
+    if (status === "signed-out") return;
+    this.#ended = session?.id;
     state.end(reason);
-    if (!isVisitor) onSignedOut(reason);
+    if (session !== null && !isNews) tabs.tell({ reason, sid: session.id });
+    // Whoever never signed in was not signed out either.
+    if (status === "signed-in" || reason !== "refresh_token_missing") onSignedOut(reason);
   }
 }
 
-/** Sends one refresh; once more with the same attempt key when no verdict came, or when the token was superseded. */
-async function sendRefresh(transport: Transport, key: string, isWanted: () => boolean): Promise<Answer> {
-  for (let sends = 1; ; sends += 1) {
-    try {
-      return await transport.send({ method: "POST", path: "/auth/refresh", headers: { "Idempotency-Key": key } });
-    } catch (error) {
-      if (sends >= refreshSendsMax || !(error instanceof ClientError) || !isWorthResending(error)) throw error;
-      const delay = resendDelayMilliseconds + resendJitterMilliseconds * Math.random();
-      await new Promise((resolve) => setTimeout(resolve, delay));
-      if (!isWanted()) throw error;
-    }
-  }
+function nobody(): ClientError {
+  return new ClientError("refresh_token_missing", "Nobody is signed in here.", { status: 401, terminal: true });
 }
 
-function isWorthResending(error: ClientError): boolean {
+/** No verdict, and it may be another one in a moment. */
+function isPassing(error: ClientError): boolean {
   if (error.retryAfterSeconds !== undefined) return false;
   return error.status === 0 || error.status === 409 || error.status >= 500;
 }

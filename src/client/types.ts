@@ -2,8 +2,6 @@
 // Owns no behaviour. The members of User and DeviceSession are those of CONTRACT section 2, written out here so that
 // the declarations of this entry point need nothing but the DOM library.
 
-import type { AttemptStorage } from "./attempt.ts";
-
 /** The person who is signed in. */
 export interface User {
   readonly id: string;
@@ -39,16 +37,34 @@ export type SignedOutReason =
   | "session_revoked"
   | "refresh_token_reused";
 
-/** What the client knows. Frozen; the same object until something changes. */
-export interface ClientSnapshot {
+/** What of a session a page shows all the time. What changes with every use is in `devices.list()` only. */
+export type SnapshotSession = Omit<DeviceSession, "last_seen_at" | "idle_expires_at" | "user_agent" | "ip" | "current">;
+
+/** What the client knows. Frozen, and the same object until something of it changes: a refresh changes nothing. */
+export interface SessionSnapshot {
   /** `unknown` until the first answer of the server: the cookie cannot be read here. */
   readonly status: "unknown" | "signed-in" | "signed-out";
   readonly user: User | null;
-  readonly session: DeviceSession | null;
+  readonly session: SnapshotSession | null;
   /** Set while the status is `signed-out`. */
   readonly reason: SignedOutReason | null;
-  /** When the access token expires, in milliseconds on the scale of `performance.now()`. */
-  readonly accessTokenExpiresAt: number | null;
+}
+
+/** The session as an observable store, as `useSyncExternalStore` and its like take it. Both need no `this`. */
+export interface SessionStore {
+  readonly getSnapshot: () => SessionSnapshot;
+  /** Calls `listener` after each change of the snapshot; returns the way to stop. */
+  readonly subscribe: (listener: () => void) => () => void;
+}
+
+/**
+ * Where small texts are kept: `localStorage`, React Native's `AsyncStorage`, a keychain, a file. Methods may return
+ * promises. With the body transport it holds the refresh token, so it must be one that only the person can read.
+ */
+export interface ClientStorage {
+  getItem(name: string): string | null | Promise<string | null>;
+  setItem(name: string, value: string): unknown;
+  removeItem(name: string): unknown;
 }
 
 /** Options of `createClient`. */
@@ -67,10 +83,20 @@ export interface ClientOptions {
   /** Sends requests. Default: the global `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>;
   /**
-   * Where the key of an unanswered refresh is kept, so that another tab or the next page load goes on with it. It is
-   * not a token. Default: `localStorage`; without one the key lives in memory only.
+   * How the refresh token travels: `cookie` (httpOnly; this code never sees it) in browsers, `body` in Node.js, Deno,
+   * Bun and React Native, where `storage` keeps it. Default: `cookie` where there is a `location`, else `body`.
    */
-  readonly storage?: AttemptStorage;
+  readonly transport?: "cookie" | "body";
+  /**
+   * Where the key of an unanswered refresh is kept, so that another tab or the next page load goes on with it (it is
+   * not a token), and with the body transport the refresh token. Default: `localStorage` with cookies, else memory.
+   */
+  readonly storage?: ClientStorage;
+  /**
+   * Tells other tabs of this origin of sign-ins, sign-outs and fresh access tokens (BroadcastChannel) and takes turns
+   * with them (Web Locks). Nothing but speed depends on it. Default: true where there is a `document`.
+   */
+  readonly tabs?: boolean;
 }
 
 /** The session of this browser. Every promise settles within a bounded time. Rejections are `ClientError`. */
@@ -80,23 +106,21 @@ export interface Client {
   /** Signs in. Rejects with `invalid_credentials`, `rate_limited`, … */
   signIn(input: { email: string; password: string }): Promise<User>;
   /**
-   * Signs out here at once, whatever is in flight, and then at the server. Rejects when the server could not be told;
-   * the client then tells it before its next refresh, also after a reload.
+   * Signs out here at once, whatever is in flight, and then at the server. Resolves `false` when the server could not be
+   * told: it is told once the network is back, also after a reload, and before any other call.
    */
-  signOut(): Promise<void>;
+  signOut(): Promise<boolean>;
   /**
    * `fetch` with the access token, which goes to the issuer and to `allowedOrigins` only. A 401 whose
    * `WWW-Authenticate` says `invalid_token` (RFC 6750 section 3.1) is answered with one refresh and one replay; a
-   * body that is a stream is not replayed.
+   * body that is a stream, or larger than 1 MiB, is not replayed. A signal ends the waiting, not the shared refresh.
    */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** A usable access token, refreshed where needed; `null` when nobody is signed in. */
-  getAccessToken(): Promise<string | null>;
+  getAccessToken(options?: { signal?: AbortSignal }): Promise<string | null>;
   /** Refreshes now; joins a refresh in flight. Resolves whether somebody is signed in. */
   refresh(): Promise<boolean>;
-  /** Calls `listener` after each change of the snapshot; returns the way to stop. */
-  subscribe(listener: () => void): () => void;
-  getSnapshot(): ClientSnapshot;
+  readonly session: SessionStore;
   /** Proves again who is there: a new access token with `auth_time` now. Rejects with `invalid_credentials`. */
   reauthenticate(input: { password: string }): Promise<void>;
   /** Changes the password. Every earlier session of the person ends; this client goes on with a new one. */
@@ -109,4 +133,6 @@ export interface Client {
     /** Ends all but the own one. Resolves how many. */
     revokeOthers(): Promise<number>;
   };
+  /** Stops listening to other tabs and to the page. A page that stays needs it never. */
+  close(): void;
 }

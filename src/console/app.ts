@@ -1,7 +1,7 @@
 // The start page: decides what is shown (looking, signed out, signed in) from the client's snapshot, and wires the
 // panels. Owns no token: the client keeps the access token, the lab its own session.
 
-import { type ClientSnapshot, createClient } from "../client/index.ts";
+import { createClient, type SessionSnapshot } from "../client/index.ts";
 import { prepareDevices } from "./devices.ts";
 import { byId, focusOn, setText } from "./dom.ts";
 import { prepareForm } from "./forms.ts";
@@ -26,7 +26,7 @@ function say(text: string, tone: "plain" | "warn" = "plain"): void {
   setText(notice, text);
 }
 
-function show(snapshot: ClientSnapshot): void {
+function show(snapshot: SessionSnapshot): void {
   byId("waiting", HTMLElement).hidden = snapshot.status !== "unknown";
   byId("welcome", HTMLElement).hidden = snapshot.status !== "signed-out";
   byId("home", HTMLElement).hidden = snapshot.status !== "signed-in";
@@ -79,13 +79,11 @@ function atCurrentPassword(error: unknown): unknown {
 
 byId("sign-out", HTMLButtonElement).addEventListener("click", () => {
   lab.end();
-  client
-    .signOut()
-    .catch(() => say("You are signed out here. The server could not be told yet; this browser will tell it.", "warn"))
-    .finally(() => {
-      tabs.select("tab-in");
-      byId("in-email", HTMLInputElement).focus();
-    });
+  void client.signOut().then((isTold) => {
+    if (!isTold) say("You are signed out here. The server could not be told yet; this browser will tell it.", "warn");
+    tabs.select("tab-in");
+    byId("in-email", HTMLInputElement).focus();
+  });
 });
 
 /** Finds out whether the cookie of this browser still holds a session. */
@@ -96,7 +94,7 @@ async function look(): Promise<void> {
   setText(text, "Looking for your session…");
   try {
     await client.refresh();
-    const { status, user } = client.getSnapshot();
+    const { status, user } = client.session.getSnapshot();
     if (status === "signed-in") {
       lab.offer(user?.email ?? "", "Your password is not kept, so after a reload the lab asks for it once more.");
     }
@@ -108,10 +106,10 @@ async function look(): Promise<void> {
 
 const dial = prepareWelcomeDial();
 
-client.subscribe(() => show(client.getSnapshot()));
+client.session.subscribe(() => show(client.session.getSnapshot()));
 byId("waiting-retry", HTMLButtonElement).addEventListener("click", () => void look());
 addEventListener("pagehide", () => {
-  const { status, user } = client.getSnapshot();
+  const { status, user } = client.session.getSnapshot();
   lab.end(true);
   // A page that comes back from the back-forward cache finds the lab closed.
   if (status === "signed-in") lab.offer(user?.email ?? "", "The lab ended when you left the page.");

@@ -24,14 +24,14 @@ export function prepareDevices(
   let shown: readonly DeviceSession[] = [];
 
   async function load(): Promise<void> {
-    if (client.getSnapshot().status !== "signed-in") return;
+    if (client.session.getSnapshot().status !== "signed-in") return;
     try {
       shown = await client.devices.list();
       list.replaceChildren(...shown.map(row));
       others.disabled = shown.length < 2;
       setText(problem, "");
     } catch (error) {
-      if (client.getSnapshot().status === "signed-in") setText(problem, complaintOf(error).text);
+      if (client.session.getSnapshot().status === "signed-in") setText(problem, complaintOf(error).text);
     }
   }
 

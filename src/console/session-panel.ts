@@ -58,32 +58,46 @@ export function showMoment(moment: Moment): void {
   while (list.children.length > momentsMax) list.lastElementChild?.remove();
 }
 
+interface Life {
+  readonly milliseconds: number;
+  /** On the scale of performance.now(). */
+  readonly endsAt: number;
+}
+
+/** The life of a token that has just come: its own clock's times (RFC 7519), so this computer's does not matter. */
+function lifeOf(accessToken: string): Life {
+  const [, claims = ""] = accessToken.split(".");
+  const { iat, exp } = JSON.parse(atob(claims.replaceAll("-", "+").replaceAll("_", "/"))) as Record<string, number>;
+  const milliseconds = Math.max(1, ((exp ?? 0) - (iat ?? 0)) * 1000);
+  return { milliseconds, endsAt: performance.now() + milliseconds };
+}
+
 /** Prepares the panel. */
 export function prepareSessionPanel(client: Client, complain: (text: string) => void): SessionPanel {
   const left = byId("session-left", HTMLElement);
   const token = byId("session-token", HTMLElement);
   const ring = byId("session-ring", SVGCircleElement);
   const button = byId("session-refresh", HTMLButtonElement);
-  let expiresAt: number | null = null;
-  let lifeMilliseconds = 1;
-
-  client.subscribe(() => {
-    const snapshot = client.getSnapshot();
-    if (snapshot.accessTokenExpiresAt === expiresAt) return;
-    expiresAt = snapshot.accessTokenExpiresAt;
-    if (expiresAt === null) return;
-    lifeMilliseconds = Math.max(1, expiresAt - performance.now());
-    void client.getAccessToken().then((text) => setText(token, text === null ? "" : shortened(text)));
-    tick();
-  });
+  let shown: string | null = null;
+  let life: Life | undefined;
 
   function tick(): void {
-    if (expiresAt === null) return;
-    const milliseconds = Math.max(0, expiresAt - performance.now());
-    setText(left, milliseconds === 0 ? "expired" : spanOf(milliseconds));
-    ring.setAttribute("stroke-dasharray", `${((100 * milliseconds) / lifeMilliseconds).toFixed(2)} 100`);
+    if (life !== undefined) {
+      const milliseconds = Math.max(0, life.endsAt - performance.now());
+      setText(left, milliseconds === 0 ? "expired" : spanOf(milliseconds));
+      ring.setAttribute("stroke-dasharray", `${((100 * milliseconds) / life.milliseconds).toFixed(2)} 100`);
+    }
     // A page that is looked at stays in use: this renews the token ahead of time, as any call would.
-    if (document.visibilityState === "visible") void client.getAccessToken().catch(() => undefined);
+    const isInUse = client.session.getSnapshot().status === "signed-in" && document.visibilityState === "visible";
+    if (isInUse) client.getAccessToken().then(show, () => undefined);
+  }
+
+  function show(text: string | null): void {
+    if (text === null || text === shown) return;
+    shown = text;
+    life = lifeOf(text);
+    setText(token, shortened(text));
+    tick();
   }
 
   button.addEventListener("click", () => {

@@ -74,6 +74,8 @@ export interface ErrorFacts {
   readonly reasons?: readonly string[];
   /** The member or option at fault. */
   readonly field?: string;
+  /** The session that a terminal code is about, where an authentic token named it. */
+  readonly sid?: string;
   readonly cause?: unknown;
 }
 

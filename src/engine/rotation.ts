@@ -3,7 +3,7 @@
 
 import type { Decision, Presentation } from "../core/decide.ts";
 import { decide, isAttempt } from "../core/decide.ts";
-import { PawlError } from "../core/errors.ts";
+import { type ErrorCode, errorMeanings, PawlError } from "../core/errors.ts";
 import type { SessionRecord } from "../core/record.ts";
 import type { RefreshToken } from "../core/refresh-token.ts";
 import { encodeRefreshToken, parseRefreshToken } from "../core/refresh-token.ts";
@@ -49,7 +49,7 @@ function presentation(context: Context, input: PresentInput, operation: Presenta
   const { attempt } = input;
   checkAttempt(attempt);
   const token = parseRefreshToken(input.refreshToken, context.secrets);
-  if (context.platform.clock.now() >= token.expiresAt * 1000) throw new PawlError("refresh_token_expired");
+  if (context.platform.clock.now() >= token.expiresAt * 1000) throw over("refresh_token_expired", token.sid);
   const freshAttempt = attempt === undefined ? context.platform.entropy.bytes(16) : new Uint8Array(0);
   return { operation, token, attempt, freshAttempt };
 }
@@ -84,7 +84,7 @@ async function settle(
     const readAt = platform.clock.now();
     const record = await store.read(presented.token.sid);
     const now = inTime(context, deadlineAt);
-    if (record === undefined) throw new PawlError("session_expired");
+    if (record === undefined) throw over("session_expired", presented.token.sid);
     const decision = decide(record, presented, now, policy, secrets);
     // Nothing is committed, so a revocation may have come since the read: what is signed is dated before it (I5).
     if (!("next" in decision) || decision.next === undefined) return { decision, record, now: readAt };
@@ -139,6 +139,11 @@ export async function confirm(context: Context, input: PresentInput): Promise<vo
   }
 }
 
+/** The session `sid` is over for whoever presented a token of it. */
+function over(code: ErrorCode, sid: string): PawlError {
+  return new PawlError(code, errorMeanings[code].title, { sid });
+}
+
 /** Everything that is not a success; its consequences are durable already. */
 function refuse(context: Context, decision: Decision, record: SessionRecord, now: number): never {
   switch (decision.outcome) {
@@ -151,9 +156,9 @@ function refuse(context: Context, decision: Decision, record: SessionRecord, now
     case "reuse":
       tell(context, record, now, "refresh_token_reused", { detail: decision.seen });
       tell(context, record, now, "session_revoked", { reason: "refresh_token_reused" });
-      throw new PawlError("refresh_token_reused");
+      throw over("refresh_token_reused", record.sid);
     case "over":
-      throw new PawlError(decision.code);
+      throw over(decision.code, record.sid);
     default:
       throw new TypeError(`no refusal: ${decision.outcome}`);
   }

@@ -85,6 +85,8 @@ export function problem(error: PawlError, headers: readonly string[]): Outgoing 
     // draft-ietf-httpapi-ratelimit-headers: the policy's name, what remains of it and when there is more.
     if (status === 429) out.push("ratelimit", `"${policyName(facts.field)}";r=0;t=${seconds}`);
   }
+  // A client that clears the dead cookie names it by this, and so cannot hit a session begun meanwhile.
+  if (facts.sid !== undefined) out.push("pawl-session", facts.sid);
   const body: Record<string, unknown> = { type: `urn:pawl:error:${code}`, title, status, code, detail, terminal };
   if (facts.reasons !== undefined) body.reasons = facts.reasons;
   // For operators only: the public sentence is enough, options and stores are never a client's business.

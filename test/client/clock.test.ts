@@ -33,7 +33,7 @@ for (const [what, offset] of [
     ahead = accessTtlMilliseconds;
     assert.notEqual(await client.getAccessToken(), first);
     assert.equal(network.to("/auth/refresh").length, 1);
-    assert.equal(client.getSnapshot().status, "signed-in");
+    assert.equal(client.session.getSnapshot().status, "signed-in");
     assertNothingHappened(browser);
   });
 }

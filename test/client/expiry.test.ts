@@ -56,7 +56,7 @@ it("hides a fault while the token is good", async (test) => {
   assert.equal(await client.getAccessToken(), first);
   await until(() => network.to("/auth/refresh").length === 2);
   assert.equal(await client.getAccessToken(), first);
-  assert.equal(client.getSnapshot().status, "signed-in");
+  assert.equal(client.session.getSnapshot().status, "signed-in");
 });
 
 it("does not hand out a token that would expire on the way", async (test) => {
