@@ -3,7 +3,8 @@
 
 import { setMaxListeners } from "node:events";
 import { type Attempts, createAttempts } from "../../src/client/attempt.ts";
-import { createMemory, createVolatileStorage } from "../../src/client/memory.ts";
+import { createMemory } from "../../src/client/memory.ts";
+import { createVolatileStorage } from "../../src/client/stored.ts";
 import { exchange, type Outcome } from "./exchange.ts";
 import { noFault } from "./faults.ts";
 import { planSend, type SendPlan } from "./plan.ts";

@@ -6,7 +6,8 @@
 import type { Memory } from "./memory.ts";
 
 const attemptShape = /^[\w-]{16,128}$/;
-const attemptBytes = 16;
+/** Nine numbers: more than enough entropy, and never fewer than 16 characters. */
+const attemptNumbers = 9;
 
 /** Keeps one attempt key. */
 export interface Attempts {
@@ -27,8 +28,8 @@ export function createAttempts(memory: Memory, name: string): Attempts {
     async current() {
       const left = await read();
       mine ??= left;
-      if (mine === undefined || mine !== left) {
-        const key = mine ?? draw();
+      if (!left || mine !== left) {
+        const key = mine ?? crypto.getRandomValues(new Uint32Array(attemptNumbers)).join("-");
         await memory.set(name, key);
         // Another tab may have written at the same time: whoever wrote last wins, for both.
         mine ??= (await read()) ?? key;
@@ -39,12 +40,7 @@ export function createAttempts(memory: Memory, name: string): Attempts {
       const answered = mine;
       mine = undefined;
       // A key that another tab has drawn since belongs to that tab.
-      if (answered !== undefined && (await memory.get(name)) === answered) await memory.set(name, null);
+      if ((await memory.get(name)) === answered) await memory.set(name, null);
     },
   };
-}
-
-function draw(): string {
-  const bytes = crypto.getRandomValues(new Uint8Array(attemptBytes));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,13 +1,12 @@
 // How often a client may refresh: a budget for the hour, far above what tokens of its lifetime need, and a pause after
-// each failure that doubles. Whatever an application, a resource server or a network does, nothing loops.
+// each failure, of a second at first and doubling. Whatever an application, a resource server or a network does, nothing loops.
 // Counts by the monotonic clock; sends nothing.
 
 import { ClientError } from "./error.ts";
 
-const hourMilliseconds = 3_600_000;
+const hourSeconds = 3600;
 /** Refreshes an hour beyond those that the lifetime of tokens asks for. */
 const spareRefreshes = 60;
-const pauseSecondsMin = 1;
 const pauseSecondsMax = 60;
 
 /** A budget of refreshes. */
@@ -29,31 +28,30 @@ export function createBudget(): Budget {
   let countedAt = performance.now();
   let failures = 0;
   let pausedUntil = 0;
-  let cause: unknown;
+  let cause: ClientError | undefined;
   return {
     spend() {
       const now = performance.now();
       if (now < pausedUntil) throw cause;
-      spent = Math.max(0, spent - ((now - countedAt) / hourMilliseconds) * hourly);
+      spent = Math.max(0, spent - ((now - countedAt) / 1000 / hourSeconds) * hourly);
       countedAt = now;
-      if (spent > hourly - 1) throw new ClientError("refresh_budget", "Refreshed too often within an hour.");
+      if (spent > hourly - 1) throw new ClientError("refresh_budget");
       spent += 1;
     },
     succeed(lifetimeSeconds) {
-      hourly = spareRefreshes + (2 * hourMilliseconds) / 1000 / lifetimeSeconds;
+      hourly = spareRefreshes + (2 * hourSeconds) / lifetimeSeconds;
       failures = 0;
       pausedUntil = 0;
     },
     fail(error) {
-      const asked = error instanceof ClientError ? (error.retryAfterSeconds ?? 0) : 0;
-      const backoff = Math.min(pauseSecondsMin * 2 ** failures, pauseSecondsMax) * (1 - Math.random() / 2);
+      const backoff = Math.min(2 ** failures, pauseSecondsMax) * (1 - Math.random() / 2);
       failures += 1;
-      cause = error;
-      pausedUntil = performance.now() + Math.max(asked, backoff) * 1000;
+      cause = error as ClientError;
+      pausedUntil = performance.now() + Math.max(cause.retryAfterSeconds ?? 0, backoff) * 1000;
     },
     resume() {
       // What the server asked for still holds.
-      if (cause instanceof ClientError && cause.status === 0) pausedUntil = 0;
+      if (cause?.status === 0) pausedUntil = 0;
     },
   };
 }

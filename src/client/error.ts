@@ -1,6 +1,15 @@
 // The one error class of the client. Its codes are those of the server (CONTRACT section 2) and five of its own.
 // No message carries a token.
 
+/** What is known of an error besides its code. */
+export interface ErrorFacts {
+  readonly status?: number;
+  readonly terminal?: boolean;
+  readonly reasons?: readonly string[] | undefined;
+  readonly retryAfterSeconds?: number | undefined;
+  readonly sid?: string | undefined;
+}
+
 /** What an answer said, or that there was none. */
 export class ClientError extends Error {
   /**
@@ -8,36 +17,26 @@ export class ClientError extends Error {
    * Pawl's, such as the page of a proxy), `signed_out`, `refresh_budget` (refreshed too often within an hour: a resource
    * server refuses tokens that are fresh, or a page reloads in a loop).
    */
-  readonly code: string;
+  declare readonly code: string;
   /** The HTTP status; 0 without an answer. */
-  readonly status: number;
+  declare readonly status: number;
   /** True only when the server said that the session is over. */
-  readonly terminal: boolean;
-  /** The reasons of `weak_password`. */
-  readonly reasons: readonly string[];
+  declare readonly terminal: boolean;
+  /** The reasons of `weak_password`; `undefined` for every other code. */
+  declare readonly reasons: readonly string[] | undefined;
   /** Seconds after which a retry makes sense; `undefined` when the server named none. */
-  readonly retryAfterSeconds: number | undefined;
+  declare readonly retryAfterSeconds: number | undefined;
   /** The session that a terminal code is about, where the server knows it. */
-  readonly sid: string | undefined;
+  declare readonly sid: string | undefined;
 
-  constructor(
-    code: string,
-    message: string,
-    facts: {
-      status?: number;
-      terminal?: boolean;
-      reasons?: readonly string[];
-      retryAfterSeconds?: number | undefined;
-      sid?: string | undefined;
-    } = {},
-  ) {
+  /** `message` is the sentence of the server; errors of this side say their code. */
+  constructor(code: string, message: string = code, facts: ErrorFacts = {}) {
     super(message);
-    this.name = "ClientError";
-    this.code = code;
-    this.status = facts.status ?? 0;
-    this.terminal = facts.terminal ?? false;
-    this.reasons = facts.reasons ?? [];
-    this.retryAfterSeconds = facts.retryAfterSeconds;
-    this.sid = facts.sid;
+    Object.assign(this, { name: "ClientError", code, status: 0, terminal: false }, facts);
   }
+}
+
+/** Waits for `promise` and takes no notice of its failure. */
+export function quietly(promise: Promise<unknown> | undefined): Promise<unknown> | undefined {
+  return promise?.catch(() => undefined);
 }

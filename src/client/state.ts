@@ -4,10 +4,11 @@
 
 import { ClientError } from "./error.ts";
 import type { Answer } from "./transport.ts";
-import type { DeviceSession, SessionSnapshot, SessionStore, SignedOutReason, User } from "./types.ts";
+import type { DeviceSession, SessionSnapshot, SessionStore, SignedOutReason, SnapshotSession, User } from "./types.ts";
 
 /** The state of one client. */
-export interface State extends SessionStore {
+export interface State {
+  readonly store: SessionStore;
   /** The access token while it is usable. */
   token(): string | undefined;
   /** True where a token is missing or should be renewed before it expires. */
@@ -20,25 +21,20 @@ export interface State extends SessionStore {
   end(reason: SignedOutReason): void;
 }
 
-interface Held {
-  readonly token: string;
-  /** Milliseconds of performance.now(). */
-  readonly usableUntil: number;
-  readonly renewAt: number;
-}
-
-/** A token this close to its expiry is not sent any more: it would expire on the way. */
-const marginSecondsMax = 5;
-const marginShare = 0.1;
-/** The last 10 to 20 % of a token's life, drawn per token so that tabs and clients spread out. */
-const renewShareMin = 0.1;
+/** A token is not sent in the last 2 % of its life: it might expire on the way. */
+const usableShare = 0.98;
+/** It is renewed in the last 10 to 20 %, drawn per token so that tabs and clients spread out. */
+const renewShare = 0.8;
 const renewShareJitter = 0.1;
 
-const nothing: SessionSnapshot = Object.freeze({ status: "unknown", user: null, session: null, reason: null });
+const nothing: SessionSnapshot = { status: "unknown", user: null, session: null, reason: null };
 
 /** A state that knows nothing yet. */
 export function createState(): State {
-  let held: Held | undefined;
+  let held: string | undefined;
+  // Milliseconds of performance.now().
+  let usableUntil = 0;
+  let renewAt = 0;
   let snapshot = nothing;
   const listeners = new Set<() => void>();
   const change = (next: SessionSnapshot): void => {
@@ -48,36 +44,35 @@ export function createState(): State {
     for (const listener of [...listeners]) isolate(listener);
   };
   return {
-    getSnapshot: () => snapshot,
-    subscribe(listener) {
-      // A wrapper, so that the same function subscribed twice is called twice and stopped once.
-      const entry = (): void => listener();
-      listeners.add(entry);
-      return () => void listeners.delete(entry);
+    store: {
+      getSnapshot: () => snapshot,
+      subscribe(listener) {
+        // A wrapper, so that the same function subscribed twice is called twice and stopped once.
+        const entry = (): void => listener();
+        listeners.add(entry);
+        return () => void listeners.delete(entry);
+      },
     },
-    token: () => (held !== undefined && performance.now() < held.usableUntil ? held.token : undefined),
-    needsToken: () => held === undefined || performance.now() >= held.renewAt,
+    token: () => (performance.now() < usableUntil ? held : undefined),
+    needsToken: () => !held || performance.now() >= renewAt,
     drop(token) {
-      if (held?.token === token) held = undefined;
+      if (held === token) held = undefined;
     },
-    adopt(answer, askedAt) {
-      const { access_token: token, expires_in: seconds, session } = answer;
-      if (typeof token !== "string" || typeof seconds !== "number" || !(seconds > 0) || !isObject(session)) {
-        throw new ClientError("unexpected_answer", "The answer is not a session.");
-      }
-      const expiresAt = askedAt + seconds * 1000;
-      const renewShare = renewShareMin + renewShareJitter * Math.random();
-      held = {
-        token,
-        usableUntil: expiresAt - Math.min(marginSecondsMax, seconds * marginShare) * 1000,
-        renewAt: expiresAt - seconds * renewShare * 1000,
+    adopt({ access_token, expires_in, session, user = snapshot.user }, askedAt) {
+      const milliseconds = Number(expires_in) * 1000;
+      if (!(access_token && milliseconds > 0 && session))
+        throw new ClientError("unexpected_answer", "unexpected_answer", { status: 200 });
+      held = access_token as string;
+      usableUntil = askedAt + milliseconds * usableShare;
+      renewAt = askedAt + milliseconds * (renewShare + renewShareJitter * Math.random());
+      const { last_seen_at, idle_expires_at, user_agent, ip, current, ...lasting } = session as DeviceSession;
+      const next = {
+        // A re-authentication answers without the user: it is the same one.
+        user: kept(snapshot.user, user as User),
+        session: kept(snapshot.session as SnapshotSession, lasting),
       };
-      // A re-authentication answers without the user: it is the same one.
-      const user = kept(snapshot.user as User, (answer.user ?? snapshot.user) as User);
-      const { last_seen_at, idle_expires_at, user_agent, ip, current, ...lasting } =
-        session as unknown as DeviceSession;
-      change({ status: "signed-in", user, session: kept(snapshot.session, lasting), reason: null });
-      return user;
+      change({ status: "signed-in", ...next, reason: null });
+      return next.user as User;
     },
     end(reason) {
       held = undefined;
@@ -98,8 +93,4 @@ export function isolate(task: () => void): void {
 /** `before` where `next` says the same. */
 function kept<Value>(before: Value, next: Value): Value {
   return JSON.stringify(before) === JSON.stringify(next) ? before : next;
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
 }

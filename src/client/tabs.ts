@@ -14,8 +14,8 @@ export type News =
 
 /** The other tabs. */
 export interface Tabs {
-  /** Runs `task` while no other tab runs one, or after a bounded wait beside it; `isAlone` says which. */
-  inTurn<Value>(task: (isAlone: boolean) => Promise<Value>): Promise<Value>;
+  /** Takes `turn`, which never rejects, while no other tab takes one, or beside it after a bounded wait. */
+  inTurn(turn: (isAlone: boolean) => Promise<void>): Promise<void>;
   tell(news: News): void;
   /** Starts or ends listening. */
   listen(isOn: boolean): void;
@@ -24,28 +24,20 @@ export interface Tabs {
 /** A frozen tab that holds the turn delays others by this much at most. */
 const waitMilliseconds = 3000;
 
-/** No other tabs. */
-export const noTabs: Tabs = { inTurn: (task) => task(false), tell() {}, listen() {} };
-
 /** The tabs that share `name`. */
 export function createTabs(name: string, hear: (news: News) => void): Tabs {
   let channel: BroadcastChannel | undefined;
   return {
-    async inTurn(task) {
-      const patience = new AbortController();
-      const timer = setTimeout(() => patience.abort(), waitMilliseconds);
-      let isOurs = false;
+    async inTurn(turn) {
+      let hasBegun = false;
       try {
-        return await navigator.locks.request(name, { signal: patience.signal }, () => {
-          isOurs = true;
-          clearTimeout(timer);
-          return task(true);
+        // The signal ends the waiting, not the turn.
+        await navigator.locks.request(name, { signal: AbortSignal.timeout(waitMilliseconds) }, () => {
+          hasBegun = true;
+          return turn(true);
         });
-      } catch (error) {
-        if (isOurs) throw error;
-        return task(false);
-      } finally {
-        clearTimeout(timer);
+      } catch {
+        if (!hasBegun) await turn(false);
       }
     },
     tell: (news) => channel?.postMessage(news),

@@ -6,12 +6,11 @@ import { ClientError } from "./error.ts";
 
 /** One request to the issuer. */
 export interface Call {
-  readonly method: "GET" | "POST" | "DELETE";
   readonly path: string;
+  /** Default `POST`. */
+  readonly method?: "GET" | "DELETE" | undefined;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** Outlives the page. */
-  readonly keepalive?: boolean;
 }
 
 /** The JSON object of a 2xx answer; empty for 204. */
@@ -27,54 +26,66 @@ type AnswerMember =
   | "sessions"
   | "revoked"
   | "code"
-  | "title"
   | "detail"
   | "terminal"
   | "reasons";
 
 /** Sends calls. */
 export interface Transport {
-  /** Resolves the answer of a 2xx; rejects with ClientError otherwise. */
-  send(call: Call): Promise<Answer>;
+  /** Resolves the answer of a 2xx; rejects with ClientError otherwise. `by` sends it another way. */
+  send(call: Call, by?: Fetch): Promise<Answer>;
   /** Takes the server's `request_timeout` (seconds) into account from now on. */
-  limit(requestTimeoutSeconds: number): void;
+  limit(requestTimeoutSeconds: unknown): void;
 }
+
+/** Sends one request. */
+export type Fetch = (request: Request) => Promise<Response>;
 
 /** A server may ask for a pause of at most this long. */
 const retryAfterSecondsMax = 300;
 /** Abort well before `request_timeout`: a request that outlives it may count against the session (CONTRACT section 4). */
 const shareOfRequestTimeout = 0.8;
 
-/** What a transport works on. */
-export interface TransportParts {
-  readonly issuer: string;
-  readonly fetchRequest: (request: Request) => Promise<Response>;
-  /** The longest a request may take. */
-  readonly timeoutSeconds: number;
-  /** `omit` where tokens travel in bodies: then no cookie is read or written (CONTRACT section 4). */
-  readonly credentials: RequestCredentials;
-}
+/**
+ * The transport to `issuer`. `credentials` is `omit` where tokens travel in bodies: then no cookie is read or written
+ * (CONTRACT section 4).
+ */
+export function createTransport(
+  issuer: string,
+  fetchRequest: Fetch,
+  timeoutSeconds: number,
+  credentials: RequestCredentials,
+): Transport {
+  let seconds = timeoutSeconds;
 
-/** The transport to an issuer. */
-export function createTransport(parts: TransportParts): Transport {
-  const { fetchRequest, timeoutSeconds } = parts;
-  let milliseconds = timeoutSeconds * 1000;
+  const requestOf = ({ path, method = "POST" as never, body, headers }: Call, signal: AbortSignal): Request =>
+    new Request(issuer + path, {
+      method,
+      headers: { "X-Pawl": "1", "Content-Type": "application/json", ...headers },
+      body: JSON.stringify(body),
+      signal,
+      credentials,
+      // Pawl never redirects a call; whoever does (a captive portal) is not Pawl.
+      redirect: "error",
+      // A page that is left takes its answer along: the cookie arrives all the same.
+      keepalive: true,
+    });
+
   return {
     limit(requestTimeoutSeconds) {
-      milliseconds = Math.min(timeoutSeconds, requestTimeoutSeconds * shareOfRequestTimeout) * 1000;
+      seconds = Math.min(timeoutSeconds, Number(requestTimeoutSeconds) * shareOfRequestTimeout || seconds);
     },
-    async send(call) {
+    async send(call, by = fetchRequest) {
       // Not AbortSignal.timeout(): React Native has none.
       const patience = new AbortController();
-      const timer = setTimeout(() => patience.abort(), milliseconds);
+      const timer = setTimeout(() => patience.abort(), seconds * 1000);
       try {
         // The signal also covers the body: an answer that never ends is a time-out.
-        const response = await fetchRequest(requestOf(parts, call, patience.signal));
+        const response = await by(requestOf(call, patience.signal));
         return read(response, await response.text());
       } catch (error) {
         if (error instanceof ClientError) throw error;
-        if (patience.signal.aborted) throw new ClientError("timeout", "The server did not answer in time.");
-        throw new ClientError("network_error", "The server could not be reached.");
+        throw new ClientError(patience.signal.aborted ? "timeout" : "network_error");
       } finally {
         clearTimeout(timer);
       }
@@ -82,55 +93,26 @@ export function createTransport(parts: TransportParts): Transport {
   };
 }
 
-function requestOf({ issuer, credentials }: TransportParts, call: Call, signal: AbortSignal): Request {
-  const headers = new Headers({ "X-Pawl": "1", ...call.headers });
-  if (call.body !== undefined) headers.set("Content-Type", "application/json");
-  return new Request(issuer + call.path, {
-    method: call.method,
-    headers,
-    signal,
-    credentials,
-    cache: "no-store",
-    // Pawl never redirects a call; whoever does (a captive portal) is not Pawl.
-    redirect: "error",
-    keepalive: call.keepalive ?? false,
-    body: call.body === undefined ? null : JSON.stringify(call.body),
-  });
-}
-
 function read(response: Response, text: string): Answer {
-  const answer = parse(response, text);
-  if (response.ok && (answer !== undefined || response.status === 204)) return answer ?? {};
-  const { status } = response;
-  const retryAfterSeconds = readRetryAfter(response);
-  if (answer === undefined || typeof answer.code !== "string") {
-    throw new ClientError("unexpected_answer", `The answer (${status}) is not one of Pawl's.`, {
-      status,
-      retryAfterSeconds,
-    });
-  }
-  const { code, detail, title, terminal, reasons } = answer;
-  throw new ClientError(code, typeof detail === "string" ? detail : String(title), {
+  const { ok, status, headers } = response;
+  const answer = parse(text);
+  if (ok && (answer || status === 204)) return answer ?? {};
+  const { code, detail, terminal, reasons } = answer ?? {};
+  const isOurs = typeof code === "string";
+  throw new ClientError(isOurs ? code : "unexpected_answer", isOurs ? (detail as string) : undefined, {
     status,
-    // RFC 9457 member of ours; only 401 ever carries a verdict on a session (CONTRACT section 2).
-    terminal: status === 401 && terminal === true,
-    reasons: Array.isArray(reasons) ? reasons.filter((reason) => typeof reason === "string") : [],
-    retryAfterSeconds,
-    sid: response.headers.get("Pawl-Session") ?? undefined,
+    // Only 401 ever carries a verdict on a session (CONTRACT section 2).
+    terminal: isOurs && status === 401 && terminal === true,
+    reasons: reasons as string[],
+    retryAfterSeconds: Math.min(Number(headers.get("Retry-After")), retryAfterSecondsMax) || undefined,
+    sid: headers.get("Pawl-Session") ?? undefined,
   });
 }
 
-function parse(response: Response, text: string): Answer | undefined {
-  if (!/\bjson\b/i.test(response.headers.get("Content-Type") ?? "")) return undefined;
+/** What is no JSON is no answer; what is no object has no members. */
+function parse(text: string): Answer | undefined {
   try {
-    const value: unknown = JSON.parse(text);
-    return typeof value === "object" && value !== null ? (value as Answer) : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-function readRetryAfter(response: Response): number | undefined {
-  const seconds = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
-  return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), retryAfterSecondsMax);
+    return JSON.parse(text);
+  } catch {}
+  return undefined;
 }

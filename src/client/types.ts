@@ -2,6 +2,8 @@
 // Owns no behaviour. The members of User and DeviceSession are those of CONTRACT section 2, written out here so that
 // the declarations of this entry point need nothing but the DOM library.
 
+import type { Credentials } from "./turnstile.ts";
+
 /** The person who is signed in. */
 export interface User {
   readonly id: string;
@@ -59,7 +61,7 @@ export interface SessionStore {
 
 /**
  * Where small texts are kept: `localStorage`, React Native's `AsyncStorage`, a keychain, a file. Methods may return
- * promises. With the body transport it holds the refresh token, so it must be one that only the person can read.
+ * promises.
  */
 export interface ClientStorage {
   getItem(name: string): string | null | Promise<string | null>;
@@ -74,8 +76,8 @@ export interface ClientOptions {
   /** Further exact origins that get the access token from `fetch`. Default none; at most 16. */
   readonly allowedOrigins?: readonly string[];
   /**
-   * The longest one request to the issuer may take, in seconds. Default 10, from 1 to 30; the client aborts earlier
-   * where the server's `request_timeout` asks for it.
+   * The longest one request to the issuer may take, in seconds. Default 10; the client aborts earlier where the server's
+   * `request_timeout` asks for it.
    */
   readonly timeoutSeconds?: number;
   /** Called after a session ended, by the server's verdict or by `signOut`; never for a fault. */
@@ -83,20 +85,15 @@ export interface ClientOptions {
   /** Sends requests. Default: the global `fetch`. */
   readonly fetch?: (request: Request) => Promise<Response>;
   /**
-   * How the refresh token travels: `cookie` (httpOnly; this code never sees it) in browsers, `body` in Node.js, Deno,
-   * Bun and React Native, where `storage` keeps it. Default: `cookie` where there is a `location`, else `body`.
+   * Where the refresh token is. Default: in the httpOnly cookie of a browser, which this code never sees. Node.js, Deno,
+   * Bun and React Native have none: `storedCredentials(storage)` of `pawl/client/stored`.
    */
-  readonly transport?: "cookie" | "body";
+  readonly credentials?: Credentials;
   /**
-   * Where the key of an unanswered refresh is kept, so that another tab or the next page load goes on with it (it is
-   * not a token), and with the body transport the refresh token. Default: `localStorage` with cookies, else memory.
+   * With a cookie: where the key of an unanswered refresh is kept, so that another tab or the next page load goes on with
+   * it. It is not a token. Default: `localStorage`, else memory.
    */
   readonly storage?: ClientStorage;
-  /**
-   * Tells other tabs of this origin of sign-ins, sign-outs and fresh access tokens (BroadcastChannel) and takes turns
-   * with them (Web Locks). Nothing but speed depends on it. Default: true where there is a `document`.
-   */
-  readonly tabs?: boolean;
 }
 
 /** The session of this browser. Every promise settles within a bounded time. Rejections are `ClientError`. */
@@ -133,6 +130,4 @@ export interface Client {
     /** Ends all but the own one. Resolves how many. */
     revokeOthers(): Promise<number>;
   };
-  /** Stops listening to other tabs and to the page. A page that stays needs it never. */
-  close(): void;
 }

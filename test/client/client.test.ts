@@ -278,8 +278,6 @@ describe("what an application sees", () => {
 
   it("refuses options that are out of bounds", () => {
     const baseUrl = "https://auth.example.com";
-    assert.throws(() => createClient({ baseUrl, timeoutSeconds: 0 }), RangeError);
-    assert.throws(() => createClient({ baseUrl, timeoutSeconds: 31 }), RangeError);
     assert.throws(() => createClient({ baseUrl, allowedOrigins: ["https://api.example.com/path"] }), TypeError);
     const many = Array.from({ length: 17 }, (_, index) => `https://api${index}.example.com`);
     assert.throws(() => createClient({ baseUrl, allowedOrigins: many }), TypeError);

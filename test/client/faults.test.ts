@@ -226,6 +226,7 @@ describe("verdicts", { concurrency: false }, () => {
     const elsewhere = scene.browser().open();
     await elsewhere.signIn({ email, password });
     await elsewhere.devices.revokeOthers();
+    await refuses(client.devices.list(), "invalid_token");
     await refuses(client.devices.list(), "signed_out");
     assert.equal(client.session.getSnapshot().reason, "session_revoked");
     assert.deepEqual(browser.farewells, ["session_revoked"]);
@@ -281,8 +282,8 @@ describe("sign-out against refresh", { concurrency: false }, () => {
     const reloaded = browser.open();
     await refuses(reloaded.refresh(), "network_error");
     assert.notEqual(reloaded.session.getSnapshot().status, "signed-in");
-    // The call, what the next page made up for on its own, and before its refresh.
-    await until(() => network.to("/auth/logout").length === 3);
+    // The call, what the next page tried on its own, and twice before its refresh.
+    await until(() => network.to("/auth/logout").length === 4);
     network.fault = () => undefined;
     network.passed.length = 0;
     const later = browser.open();

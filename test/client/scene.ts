@@ -56,7 +56,6 @@ export async function createScene(...arguments_: readonly string[]): Promise<Sce
         createClient({
           baseUrl: network.origin,
           fetch: jar.fetch,
-          transport: "cookie",
           storage: shared,
           onSignedOut: (reason) => farewells.push(reason),
           ...options,

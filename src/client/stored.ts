@@ -1,0 +1,98 @@
+// `pawl/client/stored`: the refresh token in a storage, for Node.js, Deno, Bun and React Native, which have no cookie jar
+// of a browser. Other processes may share the storage, so it is read again each time, and nothing counts as arrived
+// before it is stored: a keychain that is locked loses nobody.
+
+import type { Credential } from "./credential.ts";
+import { createMemory, type Memory } from "./memory.ts";
+import type { Credentials } from "./turnstile.ts";
+import type { ClientStorage } from "./types.ts";
+
+export type { Credentials } from "./turnstile.ts";
+export type { ClientStorage } from "./types.ts";
+
+/** A storage that does not answer counts as one that refuses. */
+const storageMillisecondsMax = 5000;
+
+/**
+ * Keeps the refresh token in `storage` (body transport), which only the person must be able to read. Default: in memory,
+ * for as long as the program runs.
+ *
+ * ```ts
+ * import { createClient } from "pawl/client";
+ * import { storedCredentials } from "pawl/client/stored";
+ *
+ * const entries = new Map<string, string>(); // React Native: a keychain; a command line: a file of mode 0600
+ * const storage = {
+ *   getItem: (name: string) => entries.get(name) ?? null,
+ *   setItem: (name: string, value: string) => entries.set(name, value),
+ *   removeItem: (name: string) => entries.delete(name),
+ * };
+ * const client = createClient({ baseUrl: "https://auth.example.com", credentials: storedCredentials(storage) });
+ * ```
+ */
+export function storedCredentials(storage: ClientStorage = createVolatileStorage()): Credentials {
+  const patient: ClientStorage = {
+    getItem: (name) => bounded(storage.getItem(name)),
+    setItem: (name, value) => bounded(storage.setItem(name, value)),
+    removeItem: (name) => bounded(storage.removeItem(name)),
+  };
+  return (name) => {
+    const memory = remembering(createMemory(() => patient));
+    return { memory, credential: createCredential(memory, `${name}:token`), name };
+  };
+}
+
+/** What the storage refuses is kept for as long as the program runs; what it has goes before. */
+function remembering(memory: Memory): Memory {
+  const refused = new Map<string, string | null>();
+  return {
+    get: async (name) => (await memory.get(name)) ?? refused.get(name) ?? null,
+    async set(name, value) {
+      refused.set(name, value);
+      return (await memory.set(name, value)) && refused.delete(name);
+    },
+  };
+}
+
+function createCredential(memory: Memory, name: string): Credential {
+  return {
+    mark: "refresh_token",
+    async present() {
+      const token = await memory.get(name);
+      return token === null ? null : { refresh_token: token };
+    },
+    async keep({ refresh_token: token }, presented) {
+      // None: the server settled, and the token in hand stays good.
+      if (typeof token !== "string") return true;
+      const stored = await memory.get(name);
+      if (stored === token) return true;
+      // Another process has gone on from there, or signed in: its token is newer than ours.
+      if (presented !== undefined && stored !== presented.refresh_token) return false;
+      return memory.set(name, token);
+    },
+    async forget(presented) {
+      if (presented !== null && (await memory.get(name)) !== presented.refresh_token) return false;
+      await memory.set(name, null);
+      return true;
+    },
+  };
+}
+
+function bounded<Value>(value: Value | Promise<Value>): Promise<Value> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(reject, storageMillisecondsMax);
+    Promise.resolve(value)
+      .finally(() => clearTimeout(timer))
+      .then(resolve, reject);
+  });
+}
+
+/** A storage for as long as the program runs. */
+export function createVolatileStorage(): ClientStorage {
+  const entries = new Map<string, string>();
+  return {
+    getItem: (name) => entries.get(name) ?? null,
+    setItem: (name, value) => entries.set(name, value),
+    removeItem: (name) => entries.delete(name),
+  };
+}
