@@ -95,7 +95,7 @@ function withSpread({ median, min, max }: Spread): string {
 }
 
 /** Lines of a table with aligned columns; the first `texts` columns are text, the others are figures. */
-function table(head: readonly string[], rows: readonly (readonly string[])[], texts = 1): string {
+export function columns(head: readonly string[], rows: readonly (readonly string[])[], texts = 1): string {
   const all = [head, ...rows];
   const widths = head.map((_, column) => Math.max(...all.map((row) => (row[column] ?? "").length)));
   const line = (row: readonly string[]): string =>
@@ -129,11 +129,11 @@ function refreshTable(rows: readonly RefreshRow[]): string {
     figure(row.p99Milliseconds.median),
   ]);
   const busiest = Math.max(...rows.map((row) => row.generatorCpuShare.max));
-  return `${table(head, cells)}\nload generator: at most ${figure(busiest)} of its core`;
+  return `${columns(head, cells)}\nload generator: at most ${figure(busiest)} of its core`;
 }
 
 function startupTable(startup: StartupResult): string {
-  return table(
+  return columns(
     ["start and memory", "Pawl", "bare Node", "ratio"],
     [
       ["ready, first start, ms", startup.firstStartMilliseconds, startup.bareNodeMilliseconds] as const,
@@ -152,7 +152,7 @@ function startupTable(startup: StartupResult): string {
 }
 
 function sizeTable(sizes: readonly SizeResult[]): string {
-  return table(
+  return columns(
     ["SQLite file", "sessions", "refreshes each", "bytes a session"],
     sizes.map((size) => [
       size.logIsGone ? "closed, log gone" : "CLOSED, BUT A LOG IS LEFT",
@@ -164,7 +164,7 @@ function sizeTable(sizes: readonly SizeResult[]): string {
 }
 
 function microTable({ rows, argon2 }: NonNullable<Results["micro"]>): string {
-  const steps = table(
+  const steps = columns(
     ["one step, one core", "", "per second", "us", "/ first"],
     rows.map(({ group, title, perSecond, ratioToFirst }) => [
       group,
@@ -205,6 +205,6 @@ export function reportText(results: Results): string {
     ...(results.startup === undefined ? [] : [startupTable(results.startup)]),
     ...(results.size === undefined ? [] : [sizeTable(results.size)]),
     ...(results.micro === undefined ? [] : [microTable(results.micro)]),
-    table(["target", "wanted", "measured", ""], targets),
+    columns(["target", "wanted", "measured", ""], targets),
   ].join("\n\n");
 }

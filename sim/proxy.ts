@@ -25,9 +25,11 @@ export interface Proxy {
   close(): Promise<void>;
 }
 
-/** Starts a proxy on a free loopback port; a handler that fails loses its connection. */
-export async function startProxy(handle: (passed: Passed, outgoing: ServerResponse) => Promise<void>): Promise<Proxy> {
-  const server = createServer((incoming, outgoing) => {
+/** A listener that collects whole requests for `handle`; a handler that fails loses its connection. */
+export function wholeRequests(
+  handle: (passed: Passed, outgoing: ServerResponse) => Promise<void>,
+): (incoming: IncomingMessage, outgoing: ServerResponse) => void {
+  return (incoming, outgoing) => {
     const chunks: Buffer[] = [];
     incoming.on("error", () => outgoing.destroy());
     incoming.on("data", (chunk: Buffer) => chunks.push(chunk));
@@ -36,7 +38,12 @@ export async function startProxy(handle: (passed: Passed, outgoing: ServerRespon
       const passed = { method, path: url, headers, body: Buffer.concat(chunks).toString() };
       handle(passed, outgoing).catch(() => outgoing.destroy());
     });
-  });
+  };
+}
+
+/** Starts a proxy on a free loopback port. */
+export async function startProxy(handle: (passed: Passed, outgoing: ServerResponse) => Promise<void>): Promise<Proxy> {
+  const server = createServer(wholeRequests(handle));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

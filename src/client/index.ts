@@ -11,15 +11,15 @@ import { watchPage } from "./page.ts";
 import { createState, isolate } from "./state.ts";
 import { createTabs } from "./tabs.ts";
 import { type Answer, type Call, createTransport } from "./transport.ts";
-import { createTurnstile } from "./turnstile.ts";
+import { Turnstile } from "./turnstile.ts";
 import type { Client, ClientOptions, DeviceSession, User } from "./types.ts";
 
+export type { Credentials } from "./credential.ts";
 export { ClientError } from "./error.ts";
-export type { Credentials } from "./turnstile.ts";
+export type { ClientStorage } from "./memory.ts";
 export type {
   Client,
   ClientOptions,
-  ClientStorage,
   DeviceSession,
   SessionSnapshot,
   SessionStore,
@@ -33,7 +33,8 @@ const timeoutSecondsDefault = 10;
 const sessionsPath = "/auth/sessions";
 
 /**
- * Creates the client of one issuer. Sends nothing until it is called, but for a sign-out that the server has not heard of.
+ * Creates the client of one issuer. Sends nothing until it is called, or its page is looked at again; but for a sign-out
+ * that the server has not heard of.
  *
  * ```ts
  * import { createClient } from "pawl/client";
@@ -56,7 +57,7 @@ export function createClient(options: ClientOptions = {}): Client {
   const { store } = state;
   const transport = createTransport(issuer, fetchRequest, timeoutSeconds, isCookie ? "include" : "omit");
   const memory = createMemory(() => storage ?? localStorage);
-  const turnstile = createTurnstile(
+  const turnstile = new Turnstile(
     state,
     transport,
     tabs,
@@ -77,7 +78,7 @@ export function createClient(options: ClientOptions = {}): Client {
   return {
     signUp: (input) => enter("/auth/register", input),
     signIn: (input) => enter("/auth/login", input),
-    signOut: turnstile.leave,
+    signOut: () => turnstile.leave(),
     fetch: access.fetch,
     getAccessToken: access.getToken,
     async refresh() {
@@ -108,17 +109,14 @@ export function createClient(options: ClientOptions = {}): Client {
         if (id === store.getSnapshot().session?.id) await turnstile.leave();
         else await ask(`${sessionsPath}/${encodeURIComponent(id)}`, "DELETE");
       },
-      async revokeOthers() {
-        const { revoked } = await ask(`${sessionsPath}?except=current`, "DELETE");
-        return revoked as number;
-      },
+      revokeOthers: async () => (await ask(`${sessionsPath}?except=current`, "DELETE")).revoked as number,
     },
   };
 }
 
 function readOrigins(issuer: string, further: readonly string[]): ReadonlySet<string> {
   if (further.length > allowedOriginsMax || further.some((origin) => new URL(origin).origin !== origin)) {
-    throw new TypeError(`allowedOrigins takes at most ${allowedOriginsMax} exact origins`);
+    throw new TypeError(`allowedOrigins: at most ${allowedOriginsMax} exact origins`);
   }
   return new Set([issuer, ...further]);
 }

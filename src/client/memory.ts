@@ -1,7 +1,15 @@
 // Small texts that survive a reload, over a storage that may be missing, full or forbidden. Never throws.
 // Knows no names and no meanings.
 
-import type { ClientStorage } from "./types.ts";
+/**
+ * Where small texts are kept: `localStorage`, React Native's `AsyncStorage`, a keychain, a file. Methods may return
+ * promises.
+ */
+export interface ClientStorage {
+  getItem(name: string): string | null | Promise<string | null>;
+  setItem(name: string, value: string): unknown;
+  removeItem(name: string): unknown;
+}
 
 /** Where small texts are kept. */
 export interface Memory {

@@ -1,5 +1,5 @@
 // What happens to a page: it is left, comes back from the back-forward cache, is looked at again, finds its network. Renews
-// ahead of need where somebody is signed in; nothing depends on it, because every call renews at need.
+// ahead of need unless nobody is signed in; nothing depends on it, because every call renews at need.
 
 import { quietly } from "./error.ts";
 import type { State } from "./state.ts";
@@ -9,8 +9,8 @@ import type { Turnstile } from "./turnstile.ts";
 /** Watches the page. */
 export function watchPage(state: State, tabs: Tabs, turnstile: Turnstile): void {
   const renew = (isForced: boolean): void => {
-    if (state.store.getSnapshot().status === "signed-in" && (isForced || state.needsToken()))
-      quietly(turnstile.refresh());
+    if (state.store.getSnapshot().status === "signed-out" || !(isForced || state.needsToken())) return;
+    quietly(turnstile.refresh());
   };
   tabs.listen(true);
   // An open channel keeps a page out of the back-forward cache of some browsers.
@@ -22,7 +22,7 @@ export function watchPage(state: State, tabs: Tabs, turnstile: Turnstile): void 
   });
   // It bubbles from the document.
   addEventListener("visibilitychange", () => {
-    if (document.visibilityState === "visible") renew(false);
+    if (!document.hidden) renew(false);
   });
   addEventListener("online", () => {
     quietly(turnstile.resume());

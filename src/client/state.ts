@@ -47,10 +47,8 @@ export function createState(): State {
     store: {
       getSnapshot: () => snapshot,
       subscribe(listener) {
-        // A wrapper, so that the same function subscribed twice is called twice and stopped once.
-        const entry = (): void => listener();
-        listeners.add(entry);
-        return () => void listeners.delete(entry);
+        listeners.add(listener);
+        return () => void listeners.delete(listener);
       },
     },
     token: () => (performance.now() < usableUntil ? held : undefined),

@@ -2,13 +2,11 @@
 // of a browser. Other processes may share the storage, so it is read again each time, and nothing counts as arrived
 // before it is stored: a keychain that is locked loses nobody.
 
-import type { Credential } from "./credential.ts";
-import { createMemory, type Memory } from "./memory.ts";
-import type { Credentials } from "./turnstile.ts";
-import type { ClientStorage } from "./types.ts";
+import type { Credential, Credentials } from "./credential.ts";
+import { type ClientStorage, createMemory, type Memory } from "./memory.ts";
 
-export type { Credentials } from "./turnstile.ts";
-export type { ClientStorage } from "./types.ts";
+export type { Credentials } from "./credential.ts";
+export type { ClientStorage } from "./memory.ts";
 
 /** A storage that does not answer counts as one that refuses. */
 const storageMillisecondsMax = 5000;

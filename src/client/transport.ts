@@ -65,6 +65,8 @@ export function createTransport(
       body: JSON.stringify(body),
       signal,
       credentials,
+      // Chromium lets a second GET of the same address wait for the first one, to answer it from its cache.
+      cache: "no-store",
       // Pawl never redirects a call; whoever does (a captive portal) is not Pawl.
       redirect: "error",
       // A page that is left takes its answer along: the cookie arrives all the same.

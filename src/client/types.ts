@@ -2,7 +2,8 @@
 // Owns no behaviour. The members of User and DeviceSession are those of CONTRACT section 2, written out here so that
 // the declarations of this entry point need nothing but the DOM library.
 
-import type { Credentials } from "./turnstile.ts";
+import type { Credentials } from "./credential.ts";
+import type { ClientStorage } from "./memory.ts";
 
 /** The person who is signed in. */
 export interface User {
@@ -55,18 +56,8 @@ export interface SessionSnapshot {
 /** The session as an observable store, as `useSyncExternalStore` and its like take it. Both need no `this`. */
 export interface SessionStore {
   readonly getSnapshot: () => SessionSnapshot;
-  /** Calls `listener` after each change of the snapshot; returns the way to stop. */
+  /** Calls `listener` (once, however often it was added) after each change; returns the way to stop. */
   readonly subscribe: (listener: () => void) => () => void;
-}
-
-/**
- * Where small texts are kept: `localStorage`, React Native's `AsyncStorage`, a keychain, a file. Methods may return
- * promises.
- */
-export interface ClientStorage {
-  getItem(name: string): string | null | Promise<string | null>;
-  setItem(name: string, value: string): unknown;
-  removeItem(name: string): unknown;
 }
 
 /** Options of `createClient`. */

@@ -2,7 +2,7 @@
 // answers in the server's place. Records what came by. A test sets `fault`; without one everything passes.
 
 import type { ServerResponse } from "node:http";
-import { forward, type Passed, startProxy } from "../../sim/proxy.ts";
+import { type Answer, forward, type Passed, startProxy } from "../../sim/proxy.ts";
 
 /** What happens to one request. */
 export type Fault =
@@ -33,7 +33,7 @@ export async function faultyProxy(target: string): Promise<FaultyProxy> {
   const server = new URL(target);
   const { origin, close } = await startProxy((passed, outgoing) => {
     proxy.passed.push(passed);
-    return handle(passed, proxy.fault(passed), server, outgoing);
+    return passOn(passed, proxy.fault(passed), server, outgoing);
   });
   const proxy: FaultyProxy = {
     origin,
@@ -45,7 +45,14 @@ export async function faultyProxy(target: string): Promise<FaultyProxy> {
   return proxy;
 }
 
-async function handle(passed: Passed, fault: Fault | undefined, server: URL, outgoing: ServerResponse): Promise<void> {
+/** Lets one request meet its fault on the way to `server`; `onAnswer` hears what the server answered, lost or not. */
+export async function passOn(
+  passed: Passed,
+  fault: Fault | undefined,
+  server: URL,
+  outgoing: ServerResponse,
+  onAnswer: (answer: Answer) => void = () => undefined,
+): Promise<void> {
   if (fault === "lose the request") return void outgoing.destroy();
   if (typeof fault === "object" && "status" in fault) {
     outgoing.writeHead(fault.status, fault.headers);
@@ -53,6 +60,7 @@ async function handle(passed: Passed, fault: Fault | undefined, server: URL, out
     return;
   }
   const answer = await forward(passed, server);
+  onAnswer(answer);
   if (fault === "lose the answer") return void outgoing.destroy();
   if (fault === "hang") return;
   await fault;

@@ -5,8 +5,10 @@ import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { type Browser, type BrowserContextOptions, chromium, type Page } from "playwright-core";
 
-const executablePath = "/usr/bin/chromium";
-const arguments_ = [
+/** Where Debian installs it. */
+export const chromiumPath = "/usr/bin/chromium";
+/** Nothing that asks the outside, and no sandbox: containers have none to give. */
+export const chromiumArguments: readonly string[] = [
   "--no-sandbox",
   "--disable-gpu",
   "--disable-quic",
@@ -18,11 +20,11 @@ const arguments_ = [
 
 /** Why there is no Chromium here; `false` where there is. In CI a missing one is a failure, not a skip. */
 export const chromiumMissing: string | false =
-  existsSync(executablePath) || process.env.CI === "true" ? false : `${executablePath} is not installed`;
+  existsSync(chromiumPath) || process.env.CI === "true" ? false : `${chromiumPath} is not installed`;
 
 /** Starts Chromium. */
 export function launchChromium(): Promise<Browser> {
-  return chromium.launch({ executablePath, args: arguments_ });
+  return chromium.launch({ executablePath: chromiumPath, args: [...chromiumArguments] });
 }
 
 /** A page and what went wrong on it. */

@@ -31,6 +31,7 @@ const layers: Readonly<Record<string, Layer>> = {
     node: ["node:crypto"],
   },
   client: { from: ["client/"], node: [], typesFree: true },
+  react: { from: ["react/"], node: [], typesFree: true, packages: ["react"] },
   console: { from: ["console/", "client/"], node: [], typesFree: true },
   testing: {
     from: ["testing/", "core/", "engine/", "http/", "platform/", "stores/memory.ts"],
