@@ -49,19 +49,22 @@ function bare(lineage: Lineage, record: SessionRecord, token: string): string {
   return letters[standing] + (behind > 0 ? behind : "");
 }
 
-/** What a token is; two successors are the same one only if the same attempt made them. */
+/**
+ * What a token is; two successors are the same one only if the same attempt made them, in the present burst or not: the
+ * server tells those two apart by their expiry.
+ */
 function named(lineage: Lineage, record: SessionRecord, token: string, names: Names): string {
   const text = bare(lineage, record, token);
-  const { attempt, parent } = lineage.known(token);
-  if (text === "S") return `S${names.of(attempt)}`;
-  if (text === "T" && parent !== undefined) return `T${names.of(lineage.known(parent).attempt)}.${names.of(attempt)}`;
+  const { descent, opened } = lineage.known(token);
+  const burst = opened.expiresAt === record.handOut?.expiresAt ? "b" : "";
+  if (text === "S") return `S${names.of(descent.attempt)}${burst}`;
+  if (text === "T") return `T${names.of(descent.parent?.attempt ?? "")}.${names.of(descent.attempt)}`;
   return text;
 }
 
 function recordText(lineage: Lineage, world: World, record: SessionRecord, names: Names): string {
   const { at } = world;
-  const current = lineage.current(record);
-  const own = current === undefined ? "?" : names.of(lineage.known(current).attempt);
+  const own = names.of(lineage.currentOf(record).attempt);
   const { handOut, serverAttempt, ended } = record;
   const { currentAgainAt } = record;
   const out =
@@ -91,18 +94,30 @@ function retiredText(lineage: Lineage, world: World): string {
   }).join(",");
 }
 
+/** What a request that is held back has read: the record as it is, or an older one in full. */
+function readText(
+  lineage: Lineage,
+  world: World,
+  read: SessionRecord,
+  { token, readAt }: Flight,
+  names: Names | undefined,
+): string {
+  const passed = age(world.at, readAt ?? world.at);
+  if (read.version === world.record.version) return `/${passed}`;
+  const generations = world.record.generation - read.generation;
+  if (names === undefined) return `/${passed}/${generations}/${bare(lineage, read, token)}`;
+  return `/${passed}/${generations}/${named(lineage, read, token, names)}<${recordText(lineage, world, read, names)}>`;
+}
+
 function flightText(lineage: Lineage, world: World, flight: Flight, names: Names | undefined): string {
   const { record, at } = world;
   const token = (text: string): string =>
     names === undefined ? bare(lineage, record, text) : named(lineage, record, text, names);
   // Of the key of an answer only this matters: whether it is still that of its lane.
   const isKeyed = flight.key !== undefined && (flight.phase !== "answer" || world.keys.includes(flight.key));
-  const key = names === undefined || !isKeyed ? "" : names.of(keyName(flight.key));
+  const key = !isKeyed ? "" : names === undefined ? "k" : names.of(keyName(flight.key));
   const gives = flight.gives === undefined ? "" : token(flight.gives);
-  const held =
-    flight.read === undefined
-      ? ""
-      : `${record.version - flight.read.version}/${record.generation - flight.read.generation}/${flight.read.handOut?.count ?? 0}/${age(at, flight.readAt ?? at)}`;
+  const held = flight.read === undefined ? "" : readText(lineage, world, flight.read, flight, names);
   const presented = flight.phase === "answer" ? "" : token(flight.token);
   return `${flight.phase[0]}${flight.operation[0]}${at - flight.sentAt}${presented}>${gives}#${key}${held}`;
 }
@@ -110,37 +125,66 @@ function flightText(lineage: Lineage, world: World, flight: Flight, names: Names
 function thiefText(lineage: Lineage, world: World, thief: Thief, scenario: Scenario, names: Names): string {
   const { record, at } = world;
   const tokens = thief.tokens.map((token) => named(lineage, record, token, names)).sort();
-  // In whole soft zones: a bound that is a time is found to have passed up to one soft zone late.
-  const zones = thief.since === undefined ? -1 : Math.floor((at - thief.since) / zoneMilliseconds);
-  const since = Math.min(zones, scenario.thief?.zonesBound ?? 0);
+  const got = thief.isServed ? thief.ownerRefreshes : "-";
   const pace =
     scenario.thief?.pace === "own"
-      ? `${age(at, thief.ownerActedAt)},${age(at, thief.actedAt)},${thief.actedSince}`
+      ? `${age(at, thief.ownerActedAt)},${age(at, thief.ownerGotAt)},${age(at, thief.actedAt)},${thief.actedSince}`
       : "";
-  return `${tokens.join(",")};${since};${thief.ownerRefreshes};${thief.late};${age(at, thief.ownerGotAt)};${pace}`;
+  return `${tokens.join(",")};${got};${thief.late};${age(at, thief.countedAt)};${pace}`;
 }
 
-function textWith(lineage: Lineage, world: World, scenario: Scenario, keys: World["keys"]): string {
+/** The state that a failover goes back to, and what every token under way is to that one. */
+function beforeText(lineage: Lineage, world: World, before: SessionRecord, names: Names): string {
+  const held = [world.jar, ...world.flights.flatMap(({ token, gives }) => [token, gives ?? ""])];
+  const standings = held.map((token) => (token === "" ? "" : named(lineage, before, token, names)));
+  return `<${recordText(lineage, world, before, names)}|${standings.join(",")}>`;
+}
+
+/** The flights in every order that what they are by themselves leaves open; most often that is one. */
+function ordersOf(lineage: Lineage, world: World): readonly (readonly Flight[])[] {
+  const sorted = world.flights
+    .map((flight) => ({ flight, text: flightText(lineage, world, flight, undefined) }))
+    .sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
+  let orders: readonly (typeof sorted)[] = [[]];
+  for (const one of sorted) {
+    orders = orders.flatMap((order) => {
+      const first = order.findIndex(({ text }) => text === one.text);
+      const from = first < 0 ? order.length : first;
+      return Array.from({ length: order.length - from + 1 }, (_, index) => order.toSpliced(from + index, 0, one));
+    });
+  }
+  return orders.map((order) => order.map(({ flight }) => flight));
+}
+
+function textWith(
+  lineage: Lineage,
+  world: World,
+  scenario: Scenario,
+  keys: World["keys"],
+  order: readonly Flight[],
+): string {
   const names = createNames();
   const record = recordText(lineage, world, world.record, names);
   const lanes = keys.map((key) => (key === undefined ? "-" : names.of(keyName(key)))).join(",");
   const jar = named(lineage, world.record, world.jar, names);
-  const sorted = world.flights
-    .map((flight) => ({ flight, text: flightText(lineage, world, flight, undefined) }))
-    .sort((a, b) => (a.text < b.text ? -1 : a.text > b.text ? 1 : 0));
-  const flights = sorted.map(({ flight }) => flightText(lineage, world, flight, names)).join(";");
+  const flights = order.map((flight) => flightText(lineage, world, flight, names)).join(";");
   const thief = world.thief === undefined ? "" : thiefText(lineage, world, world.thief, scenario, names);
   const { doubles, failovers, switches, losses, revocations } = world.left;
-  const before = failovers === 0 || world.before === undefined ? "" : `${world.record.version - world.before.version}`;
+  const before = failovers === 0 || world.before === undefined ? "" : beforeText(lineage, world, world.before, names);
   const left = `${doubles}${failovers}${switches}${losses}${revocations}${before}`;
   return `${world.mode[0]}${left}|${record}|${retiredText(lineage, world)}|${lanes}|${jar}|${flights}|${thief}`;
 }
 
-/** The canonical name of `world`. */
+/** The canonical name of `world`: the smallest of those that only order and like lanes tell apart. */
 export function canonical(lineage: Lineage, world: World, scenario: Scenario): string {
-  const plain = textWith(lineage, world, scenario, world.keys);
-  // Two lanes of the same kind are the same client twice: of both orders the smaller name counts.
-  if (scenario.lanes.length !== 2 || scenario.lanes[0] !== scenario.lanes[1]) return plain;
-  const swapped = textWith(lineage, world, scenario, world.keys.toReversed());
-  return swapped < plain ? swapped : plain;
+  // Two lanes of the same kind are the same client twice.
+  const isTwice = scenario.lanes.length === 2 && scenario.lanes[0] === scenario.lanes[1];
+  let smallest: string | undefined;
+  for (const order of ordersOf(lineage, world)) {
+    for (const keys of isTwice ? [world.keys, world.keys.toReversed()] : [world.keys]) {
+      const text = textWith(lineage, world, scenario, keys, order);
+      if (smallest === undefined || text < smallest) smallest = text;
+    }
+  }
+  return smallest as string;
 }

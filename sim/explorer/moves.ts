@@ -44,8 +44,8 @@ export interface Stage {
 
 const nothing = { violation: undefined, reply: undefined } as const;
 const waits = [tickMilliseconds, zoneMilliseconds];
-/** Half a soft zone ends the attempt of requests without a key; the longest passes every bound of I2 that is a time. */
-const waitsWithThief = [zoneMilliseconds / 2, zoneMilliseconds, 8 * zoneMilliseconds];
+/** Half a soft zone ends the attempt of requests without a key. */
+const waitsWithThief = [zoneMilliseconds / 2, zoneMilliseconds];
 
 /** Every move that can be made in `world`. */
 export function movesIn(stage: Stage, world: World): Move[] {
@@ -243,7 +243,7 @@ function afterWrite(world: World, reply: Reply): World {
 /** What the server drew for requests without a key must not outlive grace, or a patient thief gets the owner's token. */
 function outlivesGrace(stage: Stage, key: string | undefined, reply: Reply, decidedAt: number): boolean {
   if (key !== undefined || reply.token === undefined) return false;
-  const { attempt, at } = stage.lineage.known(reply.token);
+  const { attempt, at } = stage.lineage.known(reply.token).descent;
   return attempt.startsWith("s:") && decidedAt - at >= graceSeconds * 1000;
 }
 
@@ -304,7 +304,7 @@ async function changed(
     return { ...world, record, left: { ...left, revocations: left.revocations - 1 } };
   }
   const long = world.at - 2 * zoneMilliseconds;
-  const fresh = { since: undefined, ownerRefreshes: 0, late: false, actedSince: false };
+  const fresh = { isServed: false, ownerRefreshes: 0, late: false, countedAt: long, actedSince: false };
   return { ...world, thief: { ...fresh, tokens: [world.jar], ownerActedAt: long, ownerGotAt: long, actedAt: long } };
 }
 
@@ -319,18 +319,18 @@ async function round(stage: Stage, world: World, move: Extract<Move, { kind: "ro
   const next = { ...there, flights: world.flights, left };
   const { thief } = next;
   if (thief === undefined) return { ...step, world: next };
-  // Refreshes within a soft zone of each other count once.
-  const isCounted = isGood && world.at - thief.ownerGotAt >= zoneMilliseconds;
-  const refreshes = isCounted && thief.since !== undefined ? 1 : 0;
-  const bound = (stage.scenario.thief?.refreshesBound ?? 0) + 1;
+  const isCounted = isGood && reply.token !== undefined && world.at - thief.countedAt >= zoneMilliseconds;
+  const refreshes = isCounted && thief.isServed ? 1 : 0;
+  const bound = stage.scenario.thief?.refreshesBound ?? 0;
   const counted: Thief = {
     ...pruned(stage, next, thief),
     ownerRefreshes: Math.min(thief.ownerRefreshes + refreshes, bound),
     ownerActedAt: world.at,
-    ownerGotAt: isCounted ? world.at : thief.ownerGotAt,
+    ownerGotAt: isGood ? world.at : thief.ownerGotAt,
+    countedAt: isCounted ? world.at : thief.countedAt,
     actedSince: thief.actedSince && !isGood,
   };
-  // Both still had access when every bound of I2 had passed.
+  // Both still had access when the bound of I2 had passed.
   const rides = isGood && thief.late;
   const violation = rides ? ({ invariant: "I2", what: "owner and thief both still have access" } as const) : undefined;
   return { reply, world: { ...next, thief: counted }, violation: step.violation ?? violation };
@@ -364,13 +364,11 @@ async function stolen(stage: Stage, world: World, move: Extract<Move, { kind: "t
   const violation = judgeReply(stage, world, reply, { key });
   const acted: Thief = { ...thief, actedAt: world.at, actedSince: true };
   if (reply.issuedAt === undefined) return { reply, violation, world: { ...next, thief: pruned(stage, next, acted) } };
-  const since = thief.since ?? world.at;
-  const isPastZones = world.at - since >= plan.zonesBound * zoneMilliseconds;
   const got: Thief = {
     ...acted,
     tokens: kept(stage, thief.tokens, reply.token, plan),
-    since,
-    late: thief.late || (isPastZones && thief.ownerRefreshes >= plan.refreshesBound),
+    isServed: true,
+    late: thief.late || thief.ownerRefreshes >= plan.refreshesBound,
   };
   return { reply, violation, world: { ...next, thief: pruned(stage, next, got) } };
 }
@@ -378,6 +376,6 @@ async function stolen(stage: Stage, world: World, move: Extract<Move, { kind: "t
 function kept(stage: Stage, tokens: readonly string[], got: string | undefined, plan: ThiefPlan): readonly string[] {
   if (got === undefined || tokens.includes(got)) return tokens;
   if (!plan.forgets) return [...tokens, got];
-  const { parent } = stage.lineage.known(got);
-  return [...tokens.filter((each) => stage.lineage.known(each).parent !== parent), got].slice(-plan.tokensMax);
+  const { parent } = stage.lineage.known(got).descent;
+  return [...tokens.filter((each) => stage.lineage.known(each).descent.parent !== parent), got].slice(-plan.tokensMax);
 }

@@ -23,8 +23,7 @@ function robbed(
     pace: "any",
     tokensMax: 2,
     forgets: true,
-    refreshesBound: 4,
-    zonesBound: 8,
+    refreshesBound: 2,
     ...thief,
   };
   const budget = none;
@@ -56,17 +55,16 @@ export const scenarios: readonly Scenario[] = [
   robbed("thief at his own pace", "owner and thief with keys, never within a soft zone of each other", ["key"], {
     pace: "own",
     refreshesBound: 2,
-    zonesBound: 0,
   }),
   robbed("thief in lockstep", "owner and thief with keys; the thief acts at any time, as often as he likes", ["key"]),
   robbed("thief without a key", "the owner has a key, the thief none", ["key"], { lanes: ["no key"] }),
   robbed("owner without a key", "the owner has no key, the thief has keys", ["no key"]),
-  robbed("no keys", "neither owner nor thief has a key", ["no key"], { lanes: ["no key"], refreshesBound: 5 }),
+  robbed("no keys", "neither owner nor thief has a key", ["no key"], { lanes: ["no key"], refreshesBound: 4 }),
   robbed(
     "no keys, no confirm",
     "neither has a key, and the owner never confirms",
     ["no key"],
-    { lanes: ["no key"], refreshesBound: 5 },
+    { lanes: ["no key"], refreshesBound: 4 },
     { confirms: false },
   ),
   robbed("nobody confirms", "owner and thief with keys; the owner never confirms", ["key"], {}, { confirms: false }),

@@ -24,7 +24,6 @@ export function scenarioOf(trace: Trace): Scenario {
     tokensMax: 9,
     forgets: false,
     refreshesBound: 9,
-    zonesBound: 9,
   } as const;
   return { ...plain, atomic: trace.robbed, thief: trace.robbed ? plan : undefined };
 }

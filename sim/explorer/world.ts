@@ -35,16 +35,20 @@ export interface Flight {
 /** What the thief has and what he has got so far. */
 export interface Thief {
   readonly tokens: readonly string[];
-  /** When he first got an access token; `undefined` = not yet. */
-  readonly since: number | undefined;
-  /** Refreshes of the owner that succeeded since then, those within a soft zone of each other as one, up to the bound. */
+  /** True once he got an access token. */
+  readonly isServed: boolean;
+  /**
+   * Refreshes since then that brought the owner a new token, those within a soft zone of each other as one, up to the
+   * bound. One whose answer was lost, or that only settled, decides nothing and is not counted.
+   */
   readonly ownerRefreshes: number;
-  /** True when he got one after every bound of I2 had passed. */
+  /** True when he got one after the bound of I2 had passed. */
   readonly late: boolean;
   /** When a refresh of the owner was last counted. */
-  readonly ownerGotAt: number;
-  /** For a thief at his own pace: when the owner last acted, when the thief last acted … */
+  readonly countedAt: number;
+  /** For a thief at his own pace: when the owner last acted, was last served, and when the thief last acted … */
   readonly ownerActedAt: number;
+  readonly ownerGotAt: number;
   readonly actedAt: number;
   /** … and whether he acted since the owner's last success. */
   readonly actedSince: boolean;
@@ -109,10 +113,8 @@ export interface ThiefPlan {
   readonly tokensMax: number;
   /** True: he lets go of what can only give him away, which keeps the states few. */
   readonly forgets: boolean;
-  /** Refreshes of the owner. */
+  /** Refreshes of the owner that are counted ({@link Thief.ownerRefreshes}). */
   readonly refreshesBound: number;
-  /** Soft zones since the thief's first success that must have passed as well. */
-  readonly zonesBound: number;
 }
 
 /** Why a state is wrong. */
