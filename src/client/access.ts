@@ -63,8 +63,8 @@ export function createAccess(
 
 /** Copying a stream would hold all of it in memory; of what is in memory already, a copy costs nothing. */
 function isReplayable(body: BodyInit | null | undefined): boolean {
-  const it = Object(body) as { size?: number; byteLength?: number; length?: number };
-  return !("getReader" in it) && (it.size ?? it.byteLength ?? it.length ?? 0) <= replayBytesMax;
+  const it = Object(body) as { size?: number; byteLength?: number; length: number };
+  return !("getReader" in it) && !((it.size ?? it.byteLength ?? it.length) > replayBytesMax);
 }
 
 function withToken(request: Request, token: string): Request {

@@ -21,7 +21,7 @@ export interface Attempts {
 export function createAttempts(memory: Memory, name: string): Attempts {
   let mine: string | undefined;
   const read = async (): Promise<string | undefined> => {
-    const left = (await memory.get(name)) ?? "";
+    const left = String(await memory.get(name));
     return attemptShape.test(left) ? left : undefined;
   };
   return {

@@ -116,7 +116,7 @@ export function createClient(options: ClientOptions = {}): Client {
 
 function readOrigins(issuer: string, further: readonly string[]): ReadonlySet<string> {
   if (further.length > allowedOriginsMax || further.some((origin) => new URL(origin).origin !== origin)) {
-    throw new TypeError(`allowedOrigins: at most ${allowedOriginsMax} exact origins`);
+    throw new TypeError(`allowedOrigins: exact, at most ${allowedOriginsMax}`);
   }
   return new Set([issuer, ...further]);
 }
