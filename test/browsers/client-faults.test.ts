@@ -175,6 +175,22 @@ for (const { name: engine, skip } of engines) {
         for (const { headers } of scene.strayed) assert.equal(headers.authorization, undefined);
       });
 
+      test("the own page in a frame of another site has no session there, and ends none", async (email) => {
+        const other = await browser.newTab();
+        try {
+          await other.goto(`${scene.foreign}/elsewhere`);
+          scene.notes.length = 0;
+          await other.evaluate((src: string) => {
+            document.body.append(Object.assign(document.createElement("iframe"), { src }));
+          }, `${scene.origin}/page?ask`);
+          await poll(async () => scene.notes.find(({ what }) => what === "signed-out"), 5000, "the frame");
+          assert.equal(scene.to("/auth/refresh").at(-1)?.headers.cookie, undefined);
+          await assertStillIn(email);
+        } finally {
+          await other.close();
+        }
+      });
+
       test("somebody else's origin never gets the token", async () => {
         scene.strayed.length = 0;
         await tab.evaluate((url: string) => client.fetch(url).then(() => undefined), `${scene.foreign}/elsewhere`);
