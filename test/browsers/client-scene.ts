@@ -7,13 +7,14 @@ import { createServer as createHttpServer, type Server } from "node:http";
 import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
+import { after, before, describe } from "node:test";
 import { type Program, startProgram, temporaryFolder } from "../../sim/program.ts";
 import { type Passed, wholeRequests } from "../../sim/proxy.ts";
 import { type Fault, passOn } from "../client/faulty-proxy.ts";
 import { testCertificate } from "./certificate.ts";
 import { poll } from "./deadline.ts";
+import { type Browser, engines, launch, type Tab } from "./engines.ts";
 import { freePort } from "./free-port.ts";
-import type { Tab } from "./tab.ts";
 
 /** Where the page is: on plain http under a loopback name, or on https under a name of its own. */
 export type Place = "http://localhost" | "https://app.test";
@@ -187,6 +188,32 @@ export async function becomes(tab: Tab, status: string, milliseconds: number): P
 /** Refreshes; `true`, `false`, or the code of what stood against it. */
 export function refresh(tab: Tab): Promise<boolean | string> {
   return tab.evaluate(() => client.refresh().catch((error: { code: string }) => error.code));
+}
+
+/** What a group of tests has while it runs. */
+export interface Stage {
+  scene: Scene;
+  browser: Browser;
+}
+
+/** Defines a group of tests for every browser and place; the stage is set before the first of them. */
+export function everywhere(what: string, define: (stage: Stage) => void): void {
+  for (const { name: engine, skip } of engines) {
+    for (const place of places) {
+      describe(`${what} in ${engine} on ${place}`, { skip, concurrency: false }, () => {
+        const stage: Partial<Stage> = {};
+        before(async () => {
+          stage.scene = await createScene(place);
+          stage.browser = await launch(engine);
+        });
+        after(async () => {
+          await stage.browser?.close();
+          await stage.scene?.close();
+        });
+        define(stage as Stage);
+      });
+    }
+  }
 }
 
 // In functions that run in the page.

@@ -2,21 +2,11 @@
 // and independent of the wall clock. The monotonic clock is moved; nobody waits.
 
 import assert from "node:assert/strict";
-import { it, type TestContext } from "node:test";
-import { createScene, until } from "./scene.ts";
+import { it } from "node:test";
+import { createScene, leap, until } from "./scene.ts";
 
 const scene = await createScene("--access-ttl", "1000s");
 const { network } = scene;
-
-/** Lets the monotonic clock run ahead. */
-function leap(test: TestContext): (seconds: number) => void {
-  const now = performance.now.bind(performance);
-  let ahead = 0;
-  test.mock.method(performance, "now", () => now() + ahead);
-  return (seconds) => {
-    ahead += seconds * 1000;
-  };
-}
 
 it("keeps a token while it is young", async (test) => {
   const ahead = leap(test);

@@ -6,7 +6,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
 import type { ClientError } from "../../src/client/index.ts";
-import { createScene, gate, refuses, until } from "./scene.ts";
+import { createScene, gate, leap, refuses, until } from "./scene.ts";
 
 const scene = await createScene("--grace", "2s");
 const { network } = scene;
@@ -50,16 +50,6 @@ const refuseFirst = (incoming: IncomingMessage, outgoing: ServerResponse, count:
   if (count === 1) refuse(incoming, outgoing);
   else outgoing.end("done");
 };
-
-/** Lets the monotonic clock run ahead. */
-function leap(test: TestContext): (seconds: number) => void {
-  const now = performance.now.bind(performance);
-  let ahead = 0;
-  test.mock.method(performance, "now", () => now() + ahead);
-  return (seconds) => {
-    ahead += seconds * 1000;
-  };
-}
 
 describe("the budget", { concurrency: false }, () => {
   it("ends a loop of refusals after 60 refreshes beyond what tokens of 15 minutes need, and fills again", async (test) => {

@@ -2,7 +2,7 @@
 // (a cookie jar and a storage) with as many clients as a test opens.
 
 import assert from "node:assert/strict";
-import { after } from "node:test";
+import { after, type TestContext } from "node:test";
 import { type Client, type ClientOptions, createClient, type SignedOutReason } from "../../src/client/index.ts";
 import { type Server, serve } from "../server/program.ts";
 import { type CookieJar, cookieJar, storage } from "./cookie-jar.ts";
@@ -96,4 +96,14 @@ export async function until(isTrue: () => boolean): Promise<void> {
     assert.ok(performance.now() < givesUpAt, "waited in vain");
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
+}
+
+/** Lets the monotonic clock run ahead. */
+export function leap(test: TestContext): (seconds: number) => void {
+  const now = performance.now.bind(performance);
+  let ahead = 0;
+  test.mock.method(performance, "now", () => now() + ahead);
+  return (seconds) => {
+    ahead += seconds * 1000;
+  };
 }
