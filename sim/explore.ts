@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { doorsAbout, doorsLengthDefault, doorsName, exploreDoors } from "./explorer/doors.ts";
 import { playTrace } from "./explorer/play.ts";
-import { scenarios } from "./explorer/scenarios.ts";
+import { scenarios, statesDefault } from "./explorer/scenarios.ts";
 import type { Found } from "./explorer/search.ts";
 import { explore } from "./explorer/search.ts";
 import { createServer } from "./explorer/server.ts";
@@ -18,7 +18,7 @@ import { scenarioOf, traces } from "./explorer/traces.ts";
 const usage = `Usage: npm run explore -- [options]
 
   --depth <moves>     how deep, 1 to 1000 (default: until --states is reached)
-  --states <number>   distinct states per scenario, 1 to 20,000,000 (default: 40,000; with --depth: 20,000,000)
+  --states <number>   distinct states per scenario, 1 to 20,000,000 (default: 40,000 for most; with --depth: 20,000,000)
   --only <name>       one scenario; may be repeated
   --parallel <number> processes, 1 to 64 (default 2)
   --trace <name>      one named trace instead of a search; "all" plays every one
@@ -27,14 +27,14 @@ const usage = `Usage: npm run explore -- [options]
 
 const depthLimit = 1000;
 const statesLimit = 20_000_000;
-const statesDefault = 40_000;
 const processesLimit = 64;
 /** Sequences at the door are played, not merged: one more move takes seven times as long. */
 const doorsLengthMax = 7;
 
 interface Options {
   readonly depthMax: number;
-  readonly statesMax: number;
+  /** `undefined`: as each scenario says. */
+  readonly statesMax: number | undefined;
   readonly chosen: readonly string[];
   readonly doorsLength: number;
   readonly parallel: number;
@@ -103,7 +103,7 @@ function readOptions(): Options | "help" | "list" {
   const states = whole("states", values.states, statesLimit);
   return {
     depthMax: depth ?? depthLimit,
-    statesMax: states ?? (depth === undefined ? statesDefault : statesLimit),
+    statesMax: states ?? (depth === undefined ? undefined : statesLimit),
     chosen: values.trace === undefined ? chosenBy(values.only ?? []) : [],
     traces: tracesBy(values.trace ?? (values.only === undefined ? "all" : undefined)),
     doorsLength: Math.min(depth ?? doorsLengthDefault, doorsLengthMax),
@@ -118,7 +118,8 @@ async function reportOn(name: string, options: Options): Promise<Report> {
   const scenario = scenarios.find((each) => each.name === name);
   if (scenario === undefined) return { ...(await exploreDoors(options.doorsLength)), seconds: seconds() };
   const server = await createServer();
-  const { trace, ...found } = await explore(server, scenario, options);
+  const bounds = { depthMax: options.depthMax, statesMax: options.statesMax ?? scenario.states };
+  const { trace, ...found } = await explore(server, scenario, bounds);
   const story = found.violation === undefined ? [] : await tell(server, scenario, trace);
   return { ...found, seconds: seconds(), story };
 }
@@ -126,7 +127,8 @@ async function reportOn(name: string, options: Options): Promise<Report> {
 /** One scenario in a process of its own. */
 function inProcess(name: string, options: Options): Promise<Report> {
   const depth = name === doorsName ? options.doorsLength : options.depthMax;
-  const own = ["--only", name, "--depth", String(depth), "--states", String(options.statesMax), "--json"];
+  const states = options.statesMax ?? scenarios.find((each) => each.name === name)?.states ?? statesDefault;
+  const own = ["--only", name, "--depth", String(depth), "--states", String(states), "--json"];
   const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ...own], {
     stdio: ["ignore", "pipe", "inherit"],
   });
@@ -151,15 +153,16 @@ async function playTraces(options: Options): Promise<number> {
   const server = await createServer();
   let wrong = 0;
   for (const trace of options.traces) {
-    const { wrong: what, made } = await playTrace(server, trace);
+    const { wrong: what, isPlayable, made } = await playTrace(server, trace);
     if (what !== undefined) wrong += 1;
     const story =
       what === undefined && options.traces.length > 1
         ? []
         : await tell(server, scenarioOf(trace), trace.moves.slice(0, made));
     if (options.json) {
-      const violation = what === undefined ? {} : { violation: { invariant: "trace", what } };
-      console.log(JSON.stringify({ trace: trace.name, ...violation, story }));
+      const violation = { invariant: "trace", what };
+      const found = what === undefined ? {} : isPlayable ? { violation } : { error: what };
+      console.log(JSON.stringify({ trace: trace.name, ...found, story }));
     } else if (story.length > 0) {
       console.log(`${trace.name}: ${what ?? `ends as it must, ${trace.end}`}\n${story.join("\n")}\n`);
     }

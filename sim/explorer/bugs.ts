@@ -9,20 +9,28 @@ export interface Edit {
   readonly to: string;
 }
 
+/** Where a bug is hunted: in one scenario, up to so many states, or in one named trace. */
+export type Place = { readonly scenario: string; readonly states?: number } | { readonly trace: string };
+
 /** A bug to plant. */
 export interface Bug {
   readonly name: string;
   readonly edits: readonly Edit[];
   /** The scenario or named trace that finds it. */
-  readonly foundBy: { readonly scenario: string; readonly states?: number } | { readonly trace: string };
+  readonly foundBy: Place;
+  /** Scenarios whose search finds it as well: none may rest on a hand-written trace alone. */
+  readonly alsoIn?: readonly string[];
 }
 
 const decideFile = "src/core/decide.ts";
 const decide = (from: string, to: string): Edit => ({ file: decideFile, from, to });
 const rotation = (from: string, to: string): Edit => ({ file: "src/engine/rotation.ts", from, to });
 
-/** Every bug. */
-export const bugs: readonly Bug[] = [
+/** Enough for what every search of a scenario with a thief must find. */
+const huntedStates = 60_000;
+
+/** Every bug, with the first place where it is found. */
+const kinds: readonly Bug[] = [
   {
     name: "siblings do not die",
     edits: [
@@ -32,6 +40,15 @@ export const bugs: readonly Bug[] = [
       ),
     ],
     foundBy: { trace: "thief in lockstep" },
+    alsoIn: [
+      "thief at his own pace",
+      "thief in lockstep",
+      "thief without a key",
+      "owner without a key",
+      "nobody confirms",
+      "own pace, losses",
+      "lockstep, losses",
+    ],
   },
   {
     name: "link not checked",
@@ -101,6 +118,7 @@ export const bugs: readonly Bug[] = [
     name: "no-key attempt without the two-generation limit",
     edits: [decide(" || kept.sharedBefore >= sharedGenerationsMax", "")],
     foundBy: { trace: "lockstep without keys" },
+    alsoIn: ["no keys", "no keys, no confirm", "no keys, losses"],
   },
   {
     name: "soft zone dropped",
@@ -181,3 +199,13 @@ export const bugs: readonly Bug[] = [
     foundBy: { scenario: "sign-in and password" },
   },
 ];
+
+/** Every bug, once for each place where it is found. */
+export const bugs: readonly Bug[] = kinds.flatMap((bug) => [
+  bug,
+  ...(bug.alsoIn ?? []).map((scenario) => ({
+    ...bug,
+    name: `${bug.name}, in ${scenario}`,
+    foundBy: { scenario, states: huntedStates },
+  })),
+]);

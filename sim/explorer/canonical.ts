@@ -126,11 +126,12 @@ function thiefText(lineage: Lineage, world: World, thief: Thief, scenario: Scena
   const { record, at } = world;
   const tokens = thief.tokens.map((token) => named(lineage, record, token, names)).sort();
   const got = thief.isServed ? thief.ownerRefreshes : "-";
+  const settles = thief.settles === 0 ? "" : `${thief.settles},${age(at, thief.settledAt)}`;
   const pace =
     scenario.thief?.pace === "own"
       ? `${age(at, thief.ownerActedAt)},${age(at, thief.ownerGotAt)},${age(at, thief.actedAt)},${thief.actedSince}`
       : "";
-  return `${tokens.join(",")};${got};${thief.late};${age(at, thief.countedAt)};${pace}`;
+  return `${tokens.join(",")};${got};${thief.late};${age(at, thief.countedAt)};${settles};${pace}`;
 }
 
 /** The state that a failover goes back to, and what every token under way is to that one. */

@@ -9,6 +9,7 @@ import { createPolicy } from "../../src/core/policy.ts";
 import type { SessionRecord } from "../../src/core/record.ts";
 import { retiredTimesMax } from "../../src/core/record.ts";
 import type { RefreshToken } from "../../src/core/refresh-token.ts";
+import { packRecord } from "../../src/stores/record-codec.ts";
 import type { Stage } from "./moves.ts";
 import type { Violation, World } from "./world.ts";
 import { graceSeconds, zoneMilliseconds } from "./world.ts";
@@ -42,10 +43,17 @@ function acceptsForged(stage: Stage, world: World): boolean {
   });
 }
 
+/** Bytes of a row: hashes, bursts, a full list of retirement times and a full history, with names as short as here. */
+export const rowBytesMax = 512;
+
+function grows(record: SessionRecord): boolean {
+  return record.retiredAt.length > retiredTimesMax || packRecord(record).length > rowBytesMax;
+}
+
 /** What is wrong with `world`, or nothing. */
 export function judge(stage: Stage, world: World, first: string): Violation | undefined {
   const { record, jar } = world;
-  if (record.retiredAt.length > retiredTimesMax) return { invariant: "I3", what: "the row grows" };
+  if (grows(record)) return { invariant: "I3", what: "the row grows" };
   if (record.ended !== undefined) return undefined;
   if (acceptsForged(stage, world)) return { invariant: "I4", what: "a token without proof of descent is accepted" };
   if (world.thief === undefined) {

@@ -304,7 +304,15 @@ async function changed(
     return { ...world, record, left: { ...left, revocations: left.revocations - 1 } };
   }
   const long = world.at - 2 * zoneMilliseconds;
-  const fresh = { isServed: false, ownerRefreshes: 0, late: false, countedAt: long, actedSince: false };
+  const fresh = {
+    isServed: false,
+    ownerRefreshes: 0,
+    late: false,
+    countedAt: long,
+    settles: 0,
+    settledAt: long,
+    actedSince: false,
+  };
   return { ...world, thief: { ...fresh, tokens: [world.jar], ownerActedAt: long, ownerGotAt: long, actedAt: long } };
 }
 
@@ -319,21 +327,37 @@ async function round(stage: Stage, world: World, move: Extract<Move, { kind: "ro
   const next = { ...there, flights: world.flights, left };
   const { thief } = next;
   if (thief === undefined) return { ...step, world: next };
-  const isCounted = isGood && reply.token !== undefined && world.at - thief.countedAt >= zoneMilliseconds;
-  const refreshes = isCounted && thief.isServed ? 1 : 0;
-  const bound = stage.scenario.thief?.refreshesBound ?? 0;
-  const counted: Thief = {
+  const before = {
     ...pruned(stage, next, thief),
-    ownerRefreshes: Math.min(thief.ownerRefreshes + refreshes, bound),
-    ownerActedAt: world.at,
-    ownerGotAt: isGood ? world.at : thief.ownerGotAt,
-    countedAt: isCounted ? world.at : thief.countedAt,
-    actedSince: thief.actedSince && !isGood,
+    settles: move.lost && reply?.token !== undefined ? 0 : thief.settles,
   };
-  // Both still had access when the bound of I2 had passed.
-  const rides = isGood && thief.late;
-  const violation = rides ? ({ invariant: "I2", what: "owner and thief both still have access" } as const) : undefined;
+  // Who lost a token on its way was not kept from it by a thief: the count of settles begins again.
+  const counted = countedFor(stage, before, isGood ? reply : undefined, world.at);
+  const violation = isGood ? judgeRound(stage, counted) : undefined;
   return { reply, world: { ...next, thief: counted }, violation: step.violation ?? violation };
+}
+
+/** The thief after a request of the owner that was answered with `reply`, or came to nothing. */
+function countedFor(stage: Stage, thief: Thief, reply: Reply | undefined, at: number): Thief {
+  const plan = stage.scenario.thief as ThiefPlan;
+  const acted = { ...thief, ownerActedAt: at };
+  if (reply === undefined) return acted;
+  const served = { ...acted, ownerGotAt: at, actedSince: false };
+  if (reply.token === undefined) {
+    if (!thief.isServed || at - thief.settledAt < zoneMilliseconds) return served;
+    return { ...served, settles: Math.min(thief.settles + 1, plan.settlesBound + 1), settledAt: at };
+  }
+  const quiet = { ...served, settles: 0, settledAt: at - zoneMilliseconds };
+  if (at - thief.countedAt < zoneMilliseconds) return quiet;
+  const refreshes = thief.ownerRefreshes + (thief.isServed ? 1 : 0);
+  return { ...quiet, ownerRefreshes: Math.min(refreshes, plan.refreshesBound), countedAt: at };
+}
+
+/** I2, when the owner was served. */
+function judgeRound(stage: Stage, thief: Thief): Violation | undefined {
+  if (thief.late) return { invariant: "I2", what: "owner and thief both still have access" };
+  if (thief.settles <= (stage.scenario.thief?.settlesBound ?? 0)) return undefined;
+  return { invariant: "I2", what: "the owner is kept from a new token" };
 }
 
 /** The thief without what can only give him away; tokens of one parent are as good as the newest of them. */

@@ -13,6 +13,8 @@ import { scenarioOf } from "./traces.ts";
 export interface Played {
   /** What is wrong, or nothing. */
   readonly wrong: string | undefined;
+  /** False when a move could not be made: then what is wrong is the trace, and it shows nothing about the rules. */
+  readonly isPlayable: boolean;
   /** Moves that were made: all, unless something went wrong in between. */
   readonly made: number;
 }
@@ -25,15 +27,20 @@ export async function playTrace(server: Server, trace: Trace): Promise<Played> {
   for (const [index, move] of trace.moves.entries()) {
     const isThere = !("flight" in move) || world.flights[move.flight] !== undefined;
     const isHis = move.kind !== "thief" || world.thief?.tokens[move.token] !== undefined;
-    if (!isThere || !isHis) return { wrong: `move ${index + 1} cannot be made any more`, made: index };
+    if (!isThere || !isHis) {
+      return { wrong: `move ${index + 1} cannot be made any more`, isPlayable: false, made: index };
+    }
     const step = await make(stage, world, move);
     const violation = step.violation ?? judge(stage, step.world, first);
-    if (violation !== undefined) return { wrong: `${violation.invariant}: ${violation.what}`, made: index + 1 };
+    if (violation !== undefined) {
+      return { wrong: `${violation.invariant}: ${violation.what}`, isPlayable: true, made: index + 1 };
+    }
     world = step.world;
     if (move.kind === "thief") thiefs = step.reply;
   }
   return {
     wrong: wrongEnd(trace, world.record.ended?.reason, thiefs?.issuedAt !== undefined),
+    isPlayable: true,
     made: trace.moves.length,
   };
 }

@@ -17,13 +17,14 @@ const budget: Budget = { doubles: 1, failovers: 1, switches: 1, losses: 9, revoc
 /** The scenario that lets a trace happen. */
 export function scenarioOf(trace: Trace): Scenario {
   const { name, about, lanes } = trace;
-  const plain = { name, about, lanes, confirms: true, flightsMax: 9, split: true, budget };
+  const plain = { name, about, lanes, states: 1, depth: 0, confirms: true, flightsMax: 9, split: true, budget };
   const plan = {
     lanes: ["key", "no key"],
     pace: "any",
     tokensMax: 9,
     forgets: false,
     refreshesBound: 9,
+    settlesBound: 9,
   } as const;
   return { ...plain, atomic: trace.robbed, thief: trace.robbed ? plan : undefined };
 }

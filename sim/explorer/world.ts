@@ -46,6 +46,9 @@ export interface Thief {
   readonly late: boolean;
   /** When a refresh of the owner was last counted. */
   readonly countedAt: number;
+  /** Refreshes in a row, those within a soft zone as one, that only settled; and when one was last counted. */
+  readonly settles: number;
+  readonly settledAt: number;
   /** For a thief at his own pace: when the owner last acted, was last served, and when the thief last acted … */
   readonly ownerActedAt: number;
   readonly ownerGotAt: number;
@@ -88,6 +91,9 @@ export interface Scenario {
   readonly name: string;
   /** One sentence: what is explored. */
   readonly about: string;
+  /** States to search unless told otherwise, and the depth that is complete by then. */
+  readonly states: number;
+  readonly depth: number;
   /** One lane per kind of client: tabs that share an attempt key are one lane. */
   readonly lanes: readonly Lane[];
   /** True when clients send `POST /auth/confirm`. */
@@ -115,6 +121,8 @@ export interface ThiefPlan {
   readonly forgets: boolean;
   /** Refreshes of the owner that are counted ({@link Thief.ownerRefreshes}). */
   readonly refreshesBound: number;
+  /** How often in a row the owner may be kept from a new token. */
+  readonly settlesBound: number;
 }
 
 /** Why a state is wrong. */

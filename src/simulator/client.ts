@@ -173,7 +173,10 @@ function settle(world: World, tab: Tab, answer: Answer): void {
 function succeed(world: World, tab: Tab, answer: Answer & { status: 200 }): void {
   const { jar, thief, visitEndsAt } = world;
   tab.isBusy = false;
-  if (thief?.firstAskedAt !== undefined && thief.epoch === jar.epoch) thief.ownerServedAt.push(world.now);
+  if (thief?.firstAskedAt !== undefined && thief.epoch === jar.epoch) {
+    thief.ownerServedAt.push(world.now);
+    if (answer.token !== undefined) thief.ownerRenewedAt.push(world.now);
+  }
   if (tab.keys === "shared" && jar.sharedKey === tab.key) jar.sharedKey = undefined;
   tab.key = undefined;
   if (answer.token !== undefined) {

@@ -153,7 +153,8 @@ function endingOf(thief: ThiefRecord, firstAskedAt: number): Omit<Ending, "strat
   const isStillIn = last !== undefined && alarmAt === undefined && outAt === undefined && lapsedAt === undefined;
   return {
     detection: alarmAt === undefined ? Number.POSITIVE_INFINITY : Math.max(0, alarmAt - firstAskedAt),
-    ownerRefreshes: alarmAt === undefined ? Number.POSITIVE_INFINITY : roundsAfter(thief, firstAskedAt).length,
+    ownerRefreshes:
+      alarmAt === undefined ? Number.POSITIVE_INFINITY : roundsAfter(thief.ownerServedAt, firstAskedAt).length,
     access: isStillIn ? Number.POSITIVE_INFINITY : Math.max(0, (last ?? firstAskedAt) - firstAskedAt),
   };
 }
@@ -178,30 +179,26 @@ function byStrategy(endings: readonly Ending[]): Row["detected_by_strategy"] {
   return Object.fromEntries(entries) as Row["detected_by_strategy"];
 }
 
-/** When the owner was served after `instant`; several times within one soft zone are one. */
-function roundsAfter({ ownerServedAt }: ThiefRecord, instant: number): number[] {
+/** Of `instants` those after `instant`; several within one soft zone are one. */
+function roundsAfter(instants: readonly number[], instant: number): number[] {
   const rounds: number[] = [];
-  for (const at of ownerServedAt) {
+  for (const at of instants) {
     if (at > instant && at - (rounds.at(-1) ?? Number.NEGATIVE_INFINITY) >= softZoneMilliseconds) rounds.push(at);
   }
   return rounds;
 }
 
 /**
- * I2: once thief and owner both go on, it is over within two refreshes of the owner; where somebody sends no key, or the
- * thief acts in lockstep or polls, within four, or eight soft zones, whichever is later. Refreshes of several tabs within
- * one soft zone count as one: they are one need of one owner.
+ * I2: once thief and owner both go on, it is over within two refreshes that brought the owner a new token; within four
+ * where neither sends a key. Refreshes of several tabs within one soft zone count as one: they are one need of one owner.
  */
 export function isBeyondBounds(plan: Plan, thief: ThiefRecord): boolean {
   const { servedAt } = thief;
   const first = servedAt[0];
   const last = servedAt.at(-1);
   if (first === undefined || last === undefined || plan.theft === undefined) return false;
-  const rounds = roundsAfter(thief, first);
-  const { strategy, keys } = plan.theft;
-  const isKeyed = keys !== "none" && plan.keys !== "none" && plan.device !== "server-rendered";
-  const isApart = strategy !== "lockstep" && strategy !== "polls";
-  const bound = rounds[isKeyed && isApart ? 1 : 3];
-  if (bound === undefined || last <= bound) return false;
-  return (isKeyed && isApart) || last > (rounds[0] as number) + 8 * softZoneMilliseconds;
+  const isOwnerKeyed = plan.keys !== "none" && plan.device !== "server-rendered";
+  const refreshes = isOwnerKeyed || plan.theft.keys !== "none" ? 2 : 4;
+  const bound = roundsAfter(thief.ownerRenewedAt, first)[refreshes - 1];
+  return bound !== undefined && last > bound;
 }

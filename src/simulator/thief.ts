@@ -39,6 +39,7 @@ export function steal(world: World, theft: Theft): void {
     firstAskedAt: undefined,
     servedAt: [],
     ownerServedAt: [],
+    ownerRenewedAt: [],
     alarmAt: undefined,
     lapsedAt: undefined,
     outAt: undefined,

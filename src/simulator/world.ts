@@ -62,6 +62,8 @@ export interface ThiefRecord {
   firstAskedAt: number | undefined;
   readonly servedAt: number[];
   readonly ownerServedAt: number[];
+  /** Of these, when the owner got a new refresh token as well. */
+  readonly ownerRenewedAt: number[];
   /** When the session was ended because a used token was noticed. */
   alarmAt: number | undefined;
   /** The person signed out, without an alarm. */

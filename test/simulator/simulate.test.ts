@@ -134,12 +134,13 @@ describe("the bounds of I2", () => {
   const plan = planUser(1, 3, 30, "none");
   const theft = { ...plan.theft, strategy: "own pace", keys: "own" } as NonNullable<Plan["theft"]>;
   const keyed: Plan = { ...plan, device: "browser", keys: "shared", theft };
-  const record = (servedAt: number[], ownerServedAt: number[]): ThiefRecord => ({
+  const record = (servedAt: number[], ownerRenewedAt: number[]): ThiefRecord => ({
     copiedAt: 0,
     epoch: 1,
     firstAskedAt: servedAt[0],
     servedAt,
-    ownerServedAt,
+    ownerServedAt: ownerRenewedAt,
+    ownerRenewedAt,
     alarmAt: undefined,
     lapsedAt: undefined,
     outAt: undefined,
@@ -153,13 +154,17 @@ describe("the bounds of I2", () => {
     const tabs = [3 * hour, 3 * hour + 200, 3 * hour + 900];
     assert.equal(isBeyondBounds(keyed, record([1 * hour, 4 * hour], tabs)), false);
   });
-  test("allow four without a key, or eight soft zones", () => {
-    const unkeyed: Plan = { ...keyed, theft: { ...theft, keys: "none" } };
+  test("allow four where neither sends a key, and two where one of them does", () => {
     const owner = [2, 3, 4, 5].map((count) => count * hour);
-    assert.equal(isBeyondBounds(unkeyed, record([1 * hour, 4.5 * hour], owner)), false);
-    assert.equal(isBeyondBounds(unkeyed, record([1 * hour, 6 * hour], owner)), true);
-    const quick = [1, 2, 3, 4, 5].map((count) => hour + count * 61_000);
-    assert.equal(isBeyondBounds(unkeyed, record([hour, hour + 400_000], quick)), false);
+    const keyless: Plan = { ...keyed, theft: { ...theft, keys: "none" } };
+    assert.equal(isBeyondBounds(keyless, record([1 * hour, 3.5 * hour], owner)), true);
+    const neither: Plan = { ...keyless, keys: "none" };
+    assert.equal(isBeyondBounds(neither, record([1 * hour, 4.5 * hour], owner)), false);
+    assert.equal(isBeyondBounds(neither, record([1 * hour, 6 * hour], owner)), true);
+  });
+  test("do not count a refresh that only settled", () => {
+    const settled = { ...record([1 * hour, 7 * hour], [3 * hour]), ownerServedAt: [3, 4, 5, 6].map((at) => at * hour) };
+    assert.equal(isBeyondBounds(keyed, settled), false);
   });
 });
 
