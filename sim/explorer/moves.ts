@@ -5,8 +5,9 @@
 import type { SessionRecord } from "../../src/core/record.ts";
 import type { Lineage } from "./lineage.ts";
 import { standingOf } from "./lineage.ts";
+import { countedFor, judgeRound, kept, pruned } from "./score.ts";
 import type { Presented, Reply, Server } from "./server.ts";
-import type { Flight, Lane, Scenario, Thief, ThiefPlan, Violation, World } from "./world.ts";
+import type { Flight, Lane, Scenario, Thief, Violation, World } from "./world.ts";
 import { graceSeconds, lifeMilliseconds, tickMilliseconds, zoneMilliseconds } from "./world.ts";
 
 /** One move; `flight`, `lane` and `token` are positions in the world it is made in. */
@@ -337,39 +338,6 @@ async function round(stage: Stage, world: World, move: Extract<Move, { kind: "ro
   return { reply, world: { ...next, thief: counted }, violation: step.violation ?? violation };
 }
 
-/** The thief after a request of the owner that was answered with `reply`, or came to nothing. */
-function countedFor(stage: Stage, thief: Thief, reply: Reply | undefined, at: number): Thief {
-  const plan = stage.scenario.thief as ThiefPlan;
-  const acted = { ...thief, ownerActedAt: at };
-  if (reply === undefined) return acted;
-  const served = { ...acted, ownerGotAt: at, actedSince: false };
-  if (reply.token === undefined) {
-    if (!thief.isServed || at - thief.settledAt < zoneMilliseconds) return served;
-    return { ...served, settles: Math.min(thief.settles + 1, plan.settlesBound + 1), settledAt: at };
-  }
-  const quiet = { ...served, settles: 0, settledAt: at - zoneMilliseconds };
-  if (at - thief.countedAt < zoneMilliseconds) return quiet;
-  const refreshes = thief.ownerRefreshes + (thief.isServed ? 1 : 0);
-  return { ...quiet, ownerRefreshes: Math.min(refreshes, plan.refreshesBound), countedAt: at };
-}
-
-/** I2, when the owner was served. */
-function judgeRound(stage: Stage, thief: Thief): Violation | undefined {
-  if (thief.late) return { invariant: "I2", what: "owner and thief both still have access" };
-  if (thief.settles <= (stage.scenario.thief?.settlesBound ?? 0)) return undefined;
-  return { invariant: "I2", what: "the owner is kept from a new token" };
-}
-
-/** The thief without what can only give him away; tokens of one parent are as good as the newest of them. */
-function pruned(stage: Stage, world: World, thief: Thief): Thief {
-  if (stage.scenario.thief?.forgets === false) return thief;
-  const useful = thief.tokens.filter((token) => {
-    const { standing, behind } = standingOf(stage.lineage, world.record, token);
-    return standing !== "dead" && standing !== "foreign" && standing !== "older" && behind <= 1;
-  });
-  return { ...thief, tokens: useful };
-}
-
 /** The thief presents one of his tokens. */
 async function stolen(stage: Stage, world: World, move: Extract<Move, { kind: "thief" }>): Promise<Step> {
   const thief = world.thief as Thief;
@@ -395,11 +363,4 @@ async function stolen(stage: Stage, world: World, move: Extract<Move, { kind: "t
     late: thief.late || thief.ownerRefreshes >= plan.refreshesBound,
   };
   return { reply, violation, world: { ...next, thief: pruned(stage, next, got) } };
-}
-
-function kept(stage: Stage, tokens: readonly string[], got: string | undefined, plan: ThiefPlan): readonly string[] {
-  if (got === undefined || tokens.includes(got)) return tokens;
-  if (!plan.forgets) return [...tokens, got];
-  const { parent } = stage.lineage.known(got).descent;
-  return [...tokens.filter((each) => stage.lineage.known(each).descent.parent !== parent), got].slice(-plan.tokensMax);
 }
