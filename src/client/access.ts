@@ -26,7 +26,8 @@ export function createAccess(
   const { store } = state;
 
   async function getToken({ signal }: { readonly signal?: AbortSignal } = {}): Promise<string | null> {
-    signal?.throwIfAborted();
+    // Not throwIfAborted(): React Native has none.
+    if (signal?.aborted) throw signal.reason;
     if (!state.token()) {
       if (store.getSnapshot().status === "signed-out") return null;
       const aborted = new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));

@@ -1,4 +1,4 @@
-// The one error class of the client. Its codes are those of the server (CONTRACT section 2) and five of its own.
+// The one error class of the client. Its codes are those of the server (CONTRACT section 2) and six of its own.
 // No message carries a token.
 
 /** What is known of an error besides its code. */
@@ -14,8 +14,8 @@ export interface ErrorFacts {
 export class ClientError extends Error {
   /**
    * A code of the server, or `network_error` (no answer), `timeout` (none in time), `unexpected_answer` (not one of
-   * Pawl's, such as the page of a proxy), `signed_out`, `refresh_budget` (refreshed too often within an hour: a resource
-   * server refuses tokens that are fresh, or a page reloads in a loop).
+   * Pawl's, such as the page of a proxy), `signed_out`, `refresh_budget` (this page refreshed too often within an hour: a
+   * resource server refuses tokens that are fresh), `storage_unavailable` (stored credentials cannot be read).
    */
   declare readonly code: string;
   /** The HTTP status; 0 without an answer. */

@@ -99,11 +99,7 @@ export function createClient(options: ClientOptions = {}): Client {
       });
     },
     devices: {
-      async list() {
-        const { sessions } = await ask(sessionsPath, "GET");
-        if (!Array.isArray(sessions)) throw new ClientError("unexpected_answer");
-        return sessions as DeviceSession[];
-      },
+      list: async () => ((await ask(sessionsPath, "GET")).sessions ?? []) as DeviceSession[],
       async revoke(id) {
         // Ending the own session is a sign-out: only that deletes the cookie (CONTRACT section 4).
         if (id === store.getSnapshot().session?.id) await turnstile.leave();

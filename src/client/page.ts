@@ -9,8 +9,8 @@ import type { Turnstile } from "./turnstile.ts";
 /** Watches the page. */
 export function watchPage(state: State, tabs: Tabs, turnstile: Turnstile): void {
   const renew = (isForced: boolean): void => {
-    if (state.store.getSnapshot().status === "signed-out" || !(isForced || state.needsToken())) return;
-    quietly(turnstile.refresh());
+    if (isForced || (state.store.getSnapshot().status !== "signed-out" && state.needsToken()))
+      quietly(turnstile.refresh());
   };
   tabs.listen(true);
   // An open channel keeps a page out of the back-forward cache of some browsers.

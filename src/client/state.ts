@@ -40,7 +40,7 @@ export function createState(): State {
   const change = (next: SessionSnapshot): void => {
     // A refresh changes nothing that a page shows: whoever compares references renders nothing anew.
     if (kept(snapshot, next) === snapshot) return;
-    snapshot = Object.freeze(next);
+    snapshot = next;
     for (const listener of [...listeners]) isolate(listener);
   };
   return {
@@ -58,14 +58,13 @@ export function createState(): State {
     },
     adopt({ access_token, expires_in, session, user = snapshot.user }, askedAt) {
       const milliseconds = Number(expires_in) * 1000;
-      if (!(access_token && milliseconds > 0 && session))
-        throw new ClientError("unexpected_answer", "unexpected_answer", { status: 200 });
+      // A re-authentication answers without the user: it is the same one, where it is known.
+      if (!(access_token && milliseconds > 0 && session && user)) throw new ClientError("unexpected_answer");
       held = access_token as string;
       usableUntil = askedAt + milliseconds * usableShare;
       renewAt = askedAt + milliseconds * (renewShare + renewShareJitter * Math.random());
       const { last_seen_at, idle_expires_at, user_agent, ip, current, ...lasting } = session as DeviceSession;
       const next = {
-        // A re-authentication answers without the user: it is the same one.
         user: kept(snapshot.user, user as User),
         session: kept(snapshot.session as SnapshotSession, lasting),
       };

@@ -3,6 +3,7 @@
 // before it is stored: a keychain that is locked loses nobody.
 
 import type { Credential, Credentials } from "./credential.ts";
+import { ClientError } from "./error.ts";
 import { type ClientStorage, createMemory, type Memory } from "./memory.ts";
 
 export type { Credentials } from "./credential.ts";
@@ -36,7 +37,7 @@ export function storedCredentials(storage: ClientStorage = createVolatileStorage
   };
   return (name) => {
     const memory = remembering(createMemory(() => patient));
-    return { memory, credential: createCredential(memory, `${name}:token`), name };
+    return { memory, credential: createCredential(memory, patient, `${name}:token`), name };
   };
 }
 
@@ -52,12 +53,18 @@ function remembering(memory: Memory): Memory {
   };
 }
 
-function createCredential(memory: Memory, name: string): Credential {
+function createCredential(memory: Memory, storage: ClientStorage, name: string): Credential {
+  let last: string | null = null;
   return {
     mark: "refresh_token",
     async present() {
-      const token = await memory.get(name);
-      return token === null ? null : { refresh_token: token };
+      try {
+        last = (await storage.getItem(name)) ?? (await memory.get(name));
+      } catch {
+        // A storage that cannot be read says nothing of who is signed in: the token of before, or no verdict at all.
+        if (last === null) throw new ClientError("storage_unavailable");
+      }
+      return last === null ? null : { refresh_token: last };
     },
     async keep({ refresh_token: token }, presented) {
       // None: the server settled, and the token in hand stays good.
@@ -65,8 +72,10 @@ function createCredential(memory: Memory, name: string): Credential {
       const stored = await memory.get(name);
       if (stored === token) return true;
       // Another process has gone on from there, or signed in: its token is newer than ours.
-      if (presented !== undefined && stored !== presented.refresh_token) return false;
-      return memory.set(name, token);
+      const isOurs = presented === undefined || stored === presented.refresh_token;
+      const isKept = isOurs && (await memory.set(name, token));
+      if (isKept || presented === undefined) last = token;
+      return isKept;
     },
     async forget(presented) {
       if (presented !== null && (await memory.get(name)) !== presented.refresh_token) return false;

@@ -37,9 +37,9 @@ export class Turnstile {
   /** Settles when every earlier change has; never rejects. */
   #last: Promise<unknown> = Promise.resolve();
   #refreshing: Promise<void> | undefined;
-  /** Counts sign-ins and sign-outs: an answer to a refresh from before the newest one is void. */
+  /** Counts sign-ins and sign-outs of this tab: an answer from before the newest one is void. */
   #epoch = 0;
-  /** The session that ended last: news of its refreshes may still come. */
+  /** The session that ended last: answers to its refreshes may still come, here and as news. */
   #ended: string | undefined;
   /** What is still under way when a change is done. The next one waits for it, the caller does not. */
   #tail: Promise<unknown> | undefined;
@@ -76,6 +76,8 @@ export class Turnstile {
   /** Sends a call whose answer is a new session, and adopts it. */
   enter(call: Call): Promise<User> {
     return this.#inTurn(async () => {
+      // Nobody signs in over a sign-out that was not told.
+      await quietly(this.#finishLeaving());
       this.#epoch += 1;
       const epoch = this.#epoch;
       const askedAt = performance.now();
@@ -87,7 +89,6 @@ export class Turnstile {
       }
       await this.#credential.keep(answer);
       await this.#attempts.done();
-      await this.#memory.set(this.#leaving, null);
       return this.#adopt(answer, askedAt);
     });
   }
@@ -103,6 +104,7 @@ export class Turnstile {
   /** Signs out: here at once, then at the server. Resolves whether the server has been told. */
   leave(): Promise<boolean> {
     const sid = this.#sid();
+    this.#epoch += 1;
     this.#end("signed_out");
     const telling = this.#tellLeaving(sid);
     // Later sign-ins wait: the answer deletes the cookie.
@@ -120,15 +122,16 @@ export class Turnstile {
   hear(news: News): void {
     const sid = this.#sid();
     if ("reason" in news) {
+      this.#ended = news.sid;
       if (news.sid === sid) this.#end(news.reason, true);
       return;
     }
     const age = performance.timeOrigin + performance.now() - news.at;
     const next = (news.answer.session as { id?: string }).id;
-    if (Math.abs(age) > newsMillisecondsMax || next === this.#ended) return;
-    // Signed in anew: a refresh of ours that is still under way is one of the session before.
-    if (sid && next !== sid) this.#epoch += 1;
-    this.#adopt(news.answer, performance.now() - Math.max(0, age), true);
+    if (Math.abs(age) > newsMillisecondsMax) return;
+    // Signed in anew: whatever still comes of the session before is void.
+    if (sid && next !== sid) this.#ended = sid;
+    this.#adopt(news.answer, performance.now() - age, true);
   }
 
   #sid(): string | undefined {
@@ -146,6 +149,8 @@ export class Turnstile {
   }
 
   #adopt(answer: Answer, askedAt: number, isNews?: boolean): User {
+    const { id } = Object(answer.session) as { id?: string };
+    if (id && id === this.#ended) return this.#state.store.getSnapshot().user as User;
     const user = this.#state.adopt(answer, askedAt);
     this.#transport.limit(answer.request_timeout);
     this.#budget.succeed(Number(answer.expires_in));
@@ -155,7 +160,6 @@ export class Turnstile {
 
   #end(reason: SignedOutReason, isNews?: boolean): void {
     const { status, session } = this.#state.store.getSnapshot();
-    this.#epoch += 1;
     void this.#attempts.done();
     if (status === "signed-out") return;
     this.#ended = session?.id;
@@ -175,12 +179,12 @@ export class Turnstile {
   }
 
   async #tellLeaving(sid: string | undefined): Promise<boolean> {
-    const proof = await this.#credential.present();
-    if (!proof) return true;
-    const mark = proof.refresh_token ?? sid;
-    if (mark) await this.#memory.set(this.#leaving, mark);
-    await this.#credential.forget(proof);
     try {
+      const proof = await this.#credential.present();
+      if (!proof) return true;
+      const mark = proof.refresh_token ?? sid;
+      if (mark) await this.#memory.set(this.#leaving, mark);
+      await this.#credential.forget(proof);
       await this.#transport.send({ path: logout, body: proof });
     } catch {
       return false;
@@ -238,5 +242,5 @@ export class Turnstile {
 
 /** Asked again at once, the answer would be the same. */
 function isLasting({ terminal, retryAfterSeconds, status }: ClientError): boolean {
-  return retryAfterSeconds ? true : status > 0 && status < 500 && status !== 409 && !terminal;
+  return !!retryAfterSeconds || (status > 0 && status < 500 && status !== 409 && !terminal);
 }

@@ -43,7 +43,7 @@ export type SignedOutReason =
 /** What of a session a page shows all the time. What changes with every use is in `devices.list()` only. */
 export type SnapshotSession = Omit<DeviceSession, "last_seen_at" | "idle_expires_at" | "user_agent" | "ip" | "current">;
 
-/** What the client knows. Frozen, and the same object until something of it changes: a refresh changes nothing. */
+/** What the client knows: the same object until something of it changes: a refresh changes nothing. */
 export interface SessionSnapshot {
   /** `unknown` until the first answer of the server: the cookie cannot be read here. */
   readonly status: "unknown" | "signed-in" | "signed-out";
@@ -87,7 +87,10 @@ export interface ClientOptions {
   readonly storage?: ClientStorage;
 }
 
-/** The session of this browser. Every promise settles within a bounded time. Rejections are `ClientError`. */
+/**
+ * The session of this browser. Every promise but that of `fetch` settles within a bounded time. Rejections are `ClientError`,
+ * or the reason of a signal; `fetch` also rejects as the global one does.
+ */
 export interface Client {
   /** Creates an account and signs in. Rejects with `account_exists`, `weak_password`, `registration_closed`, … */
   signUp(input: { email: string; password: string; name?: string }): Promise<User>;

@@ -148,7 +148,7 @@ describe("answers that are no verdict", { concurrency: false }, () => {
       headers: { "content-type": "application/json" },
       body: '{"a":1}',
       code: "unexpected_answer",
-      sends: 1,
+      sends: 2,
     },
     {
       name: "a redirection",
@@ -304,6 +304,15 @@ describe("sign-out against refresh", { concurrency: false }, () => {
     await until(() => browser.storage.entries.size === 0);
     assert.equal(browser.jar.cookies.size, 0);
     assert.deepEqual(network.to("/auth/refresh"), []);
+  });
+
+  it("is made up for before the next sign-in: no session is left behind", async () => {
+    const { client, email } = await scene.signedIn();
+    network.fault = faultAt("/auth/logout", "lose the request" as const);
+    assert.equal(await client.signOut(), false);
+    network.fault = () => undefined;
+    await client.signIn({ email, password });
+    assert.equal((await client.devices.list()).length, 1);
   });
 
   it("does not make up for it when somebody signed in meanwhile", async () => {
