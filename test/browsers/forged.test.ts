@@ -16,6 +16,12 @@ const mallory = { email: "mallory@example.com", password } as const;
 const isUpdate = process.env.PAWL_TEST_UPDATE === "1";
 const endpoints = ["refresh", "confirm", "logout", "login", "register", "password"] as const;
 
+/**
+ * Frames show what they were answered; no event tells when. A page that is left before brings the driver of Firefox down
+ * (playwright-core 1.64.1 looks the frame up that has gone).
+ */
+const settleMilliseconds = 800;
+
 /** Where forged requests come from: the page that is opened, and the way to the app. */
 interface Source {
   readonly name: string;
@@ -119,6 +125,7 @@ async function playInPage(site: Site, tab: Tab, source: Source, outcomes: Map<st
   const heard = await tab.evaluate<string[]>((list) => sendAll(list), forgeries);
   // Nobody tells about these: their traces do.
   await Promise.all(forgeries.filter((_each, index) => heard[index] === "sent").map(({ mark }) => site.answered(mark)));
+  await new Promise((resolve) => setTimeout(resolve, settleMilliseconds));
   forgeries.forEach((each, index) => {
     const name = `${source.name} | ${each.kind}`;
     outcomes.set(name, (outcomes.get(name) ?? new Set()).add(outcomeOf(site, each, heard[index] as string)));
