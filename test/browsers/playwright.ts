@@ -20,7 +20,9 @@ export async function launchChromium(profile: string, options: LaunchOptions): P
     "--host-resolver-rules=MAP *.test 127.0.0.1",
     `--ignore-certificate-errors-spki-list=${testCertificate().publicKeyHash}`,
   ];
-  const launch = { executablePath: chromiumPath, args, timeout: launchMillisecondsMax };
+  // Playwright switches the back-forward cache off, which people have.
+  const ignoreDefaultArgs = ["--disable-back-forward-cache"];
+  const launch = { executablePath: chromiumPath, args, ignoreDefaultArgs, timeout: launchMillisecondsMax };
   if (options.isPrivate !== true) {
     const context = await chromium.launchPersistentContext(profile, launch);
     const version = context.browser()?.version() ?? "";
