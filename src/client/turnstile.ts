@@ -207,6 +207,8 @@ export class Turnstile {
         if (!proof) throw new ClientError(missing, missing, { terminal: true });
         const headers = { "Idempotency-Key": await this.#attempts.current() };
         const askedAt = performance.now();
+        // What the server says from now on counts more than what was told before.
+        this.#ended = undefined;
         const answer = await this.#transport.send({ path: "/auth/refresh", headers, body: proof });
         if (epoch !== this.#epoch) return;
         this.#adopt(answer, askedAt);

@@ -141,6 +141,19 @@ everywhere("tabs", (stage) => {
     },
   );
 
+  test("news that was wrong is corrected by the next answer of the server", 2, async (first, second) => {
+    const { sid } = await known(first);
+    await second.evaluate((name: string) => {
+      const { user } = client.session.getSnapshot();
+      const answer = { access_token: "stale", expires_in: 900, session: { id: "another" }, user };
+      new BroadcastChannel(name).postMessage({ answer, at: performance.timeOrigin + performance.now() });
+    }, `pawl:${scene.origin}`);
+    await poll(async () => ((await known(first)).sid === "another" ? true : undefined), 5000, "the news");
+    assert.equal(await refresh(first), true);
+    assert.equal((await known(first)).sid, sid);
+    assert.notEqual(await first.evaluate(() => client.getAccessToken()), "stale");
+  });
+
   test("a tab that hangs on to the turn delays the other by a bounded time", 2, async (first, second) => {
     await first.evaluate((name: string) => {
       void navigator.locks.request(name, () => new Promise(() => undefined));
