@@ -54,6 +54,11 @@ export interface RevocationPage {
   /** Opaque position; pass it back to read on. */
   readonly cursor: string;
   readonly revocations: readonly Revocation[];
+  /**
+   * True when the given cursor leads nowhere any more (its entry lapsed and went, or the database is another one, or an
+   * older copy): the page starts at the beginning, so that the reader sees every entry that is alive.
+   */
+  readonly restarted: boolean;
 }
 
 /** A small named JSON text in the store: key ring, secrets in use, accounts of the server. */
@@ -114,8 +119,17 @@ export interface Store {
   listBySubject(subject: string, limit: number): Promise<SessionRecord[]>;
   /** At most `limit` sessions in id order (that of the 16 bytes, so of creation), after the id `after`. */
   listAll(after: string | undefined, limit: number): Promise<SessionRecord[]>;
-  /** Feed entries after `cursor` that have not lapsed at `nowSeconds`, oldest first; from the beginning when absent. */
+  /**
+   * Feed entries after `cursor` that have not lapsed at `nowSeconds`, oldest first; from the beginning when absent. Who
+   * passes each page's cursor on misses no entry, whoever appends: entries become visible in the order of the feed.
+   */
   revocationsAfter(cursor: string | undefined, nowSeconds: number, limit: number): Promise<RevocationPage>;
+  /**
+   * Networked stores: calls `listener` soon after any process appended to the feed, and whenever something may have been
+   * missed. A hint: it may come for nothing, and while the connection is away it does not come, so a listener also polls.
+   * Returns the way to stop. Call `open` first.
+   */
+  watchRevocations?(listener: () => void): () => void;
   /**
    * Examines at most `limit` sessions after the id `from` and as many of the oldest feed entries, and removes those for
    * which `lapsed` is true and those that lapsed at `nowSeconds`.
@@ -138,6 +152,8 @@ export interface Store {
    * @throws PawlError `store_incompatible` when the secret is malformed, or missing although sessions are there.
    */
   embeddedSecret?(entropy: Entropy): Promise<string>;
+  /** Networked stores: milliseconds since the Unix epoch by the clock of the database, which nodes agree on. */
+  now?(): Promise<number>;
   /** Resolves when the database answers. */
   ping(): Promise<void>;
   /** Finishes what is in flight and closes. Idempotent. */

@@ -38,13 +38,6 @@ export function readSidArgument(sid: string | undefined): Buffer | undefined {
   return sidBytes(sid) ?? refuse("the position is not a session id");
 }
 
-/** The number in a feed cursor. @throws PawlError `invalid_request` for anything no store ever gave out. */
-export function readCursor(cursor: string | undefined): number | undefined {
-  if (cursor === undefined) return undefined;
-  const sequence = /^(0|[1-9]\d{0,15})$/.test(cursor) ? Number(cursor) : Number.NaN;
-  return Number.isSafeInteger(sequence) ? sequence : refuse("the cursor of the revocation feed is malformed");
-}
-
 /** @throws PawlError `invalid_request` for a version that does not follow, or a malformed feed entry. */
 export function checkCommit(next: SessionRecord, expectedVersion: number, revocation: Revocation | undefined): void {
   if (next.version !== expectedVersion + 1) refuse("the version of a commit must be the expected one plus one");

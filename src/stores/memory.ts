@@ -19,9 +19,9 @@ import {
   checkLimit,
   embeddedSecretBytes,
   firstSid,
-  readCursor,
   readSidArgument,
 } from "./arguments.ts";
+import { type FeedEntry, type FeedPosition, feedPage, readCursor, resumeFeed } from "./feed.ts";
 import { sidBytes } from "./record-bounds.ts";
 import type { PackedRecord } from "./record-codec.ts";
 import { packRecord, unpackRecord } from "./record-codec.ts";
@@ -36,7 +36,7 @@ interface State {
   /** Every key of `sessions`, ascending. */
   keys: Key[];
   readonly documents: Map<string, StoredDocument>;
-  revocations: { readonly sequence: number; readonly revocation: Revocation }[];
+  revocations: FeedEntry[];
   lastSequence: number;
   closed: boolean;
 }
@@ -177,14 +177,18 @@ function listAll(state: State, after: string | undefined, limit: number): Sessio
   return state.keys.slice(start, start + limit).map((key) => load(state, key));
 }
 
-function revocationsAfter(state: State, cursor: number | undefined, nowSeconds: number, limit: number): RevocationPage {
-  // A cursor from a feed that was longer than this one: the reader starts over rather than miss something.
-  const after = cursor === undefined || cursor > state.lastSequence ? 0 : cursor;
-  const found = state.revocations
+function revocationsAfter(
+  { revocations }: State,
+  position: FeedPosition | undefined,
+  nowSeconds: number,
+  limit: number,
+): RevocationPage {
+  const seen = position && revocations.find((entry) => entry.sequence === position.sequence);
+  const { after, restarted } = resumeFeed(position, seen);
+  const found = revocations
     .filter((entry) => entry.sequence > after && entry.revocation.exp > nowSeconds)
     .slice(0, limit);
-  const last = found.length < limit ? state.lastSequence : (found.at(-1)?.sequence ?? after);
-  return { cursor: String(last), revocations: found.map((entry) => entry.revocation) };
+  return feedPage(found, revocations.at(-1), limit, restarted);
 }
 
 function purge(

@@ -56,7 +56,8 @@ export interface Statements {
   readonly listAll: Query<SessionRow, [after: Uint8Array, limit: number]>;
   readonly removeSession: Change<[sid: Uint8Array, version: number]>;
   readonly revoke: Change<RevocationParameters>;
-  readonly feedEnd: Query<{ readonly seq: number }, []>;
+  readonly revocation: Query<RevocationRow, [seq: number]>;
+  readonly newestRevocation: Query<RevocationRow, []>;
   readonly revocationsAfter: Query<RevocationRow, [after: number, end: number, nowSeconds: number, limit: number]>;
   readonly removeRevocations: Change<[limit: number, nowSeconds: number]>;
   readonly readDocument: Query<DocumentRow, [key: string]>;
@@ -85,7 +86,8 @@ export function prepareStatements(database: DatabaseSync): Statements {
     listAll: query("SELECT sid, sub, version, data FROM sessions WHERE sid > ? ORDER BY sid LIMIT ?"),
     removeSession: change("DELETE FROM sessions WHERE sid = ? AND version = ?"),
     revoke: change("INSERT INTO revocations (sid, sub, not_before, exp) VALUES (?, ?, ?, ?)"),
-    feedEnd: query("SELECT seq FROM sqlite_sequence WHERE name = 'revocations'"),
+    revocation: query("SELECT seq, sid, sub, not_before, exp FROM revocations WHERE seq = ?"),
+    newestRevocation: query("SELECT seq, sid, sub, not_before, exp FROM revocations ORDER BY seq DESC LIMIT 1"),
     revocationsAfter: query(
       "SELECT seq, sid, sub, not_before, exp FROM revocations WHERE seq > ? AND seq <= ? AND exp > ? ORDER BY seq LIMIT ?",
     ),

@@ -17,14 +17,15 @@ import type {
 } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import { nodePlatform } from "../platform/node.ts";
-import { checkCommit, checkDocumentChanges, checkLimit, firstSid, readCursor, readSidArgument } from "./arguments.ts";
+import { checkCommit, checkDocumentChanges, checkLimit, firstSid, readSidArgument } from "./arguments.ts";
+import { type FeedEntry, type FeedPosition, feedPage, readCursor, resumeFeed } from "./feed.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { createGroupCommit, lockPauseMilliseconds, storeError } from "./group-commit.ts";
 import { isSubject, sidBytes, sidText } from "./record-bounds.ts";
 import { packRecord, unpackRecord } from "./record-codec.ts";
 import { claimFile, configure, loadSqlite, migrate, rollBack } from "./sqlite-schema.ts";
 import { readOrMakeSecret } from "./sqlite-secret.ts";
-import type { CommitParameters, RevocationParameters, Statements } from "./sqlite-statements.ts";
+import type { CommitParameters, RevocationParameters, RevocationRow, Statements } from "./sqlite-statements.ts";
 import { prepareStatements } from "./sqlite-statements.ts";
 import { isPlainText } from "./text-codec.ts";
 
@@ -272,23 +273,23 @@ function listAll(statements: Statements, after: string | undefined, limit: numbe
 
 function revocationsAfter(
   statements: Statements,
-  cursor: number | undefined,
+  position: FeedPosition | undefined,
   nowSeconds: number,
   limit: number,
 ): RevocationPage {
   // The end first: what another process appends after this line belongs to the next page.
-  const end = statements.feedEnd.get()?.seq ?? 0;
-  // A cursor from a feed that was longer than this one (a backup was put back): start over rather than miss something.
-  const after = cursor === undefined || cursor > end ? 0 : cursor;
-  const rows = statements.revocationsAfter.all(after, end, nowSeconds, limit);
-  const last = rows.length < limit ? end : (rows.at(-1)?.seq ?? end);
-  const revocations = rows.map(({ sid, sub, not_before: notBefore, exp }) => ({
-    ...(sid === null ? {} : { sid: sidText(sid) }),
-    ...(sub === null ? {} : { sub }),
-    notBefore,
-    exp,
-  }));
-  return { cursor: String(last), revocations };
+  const newest = entryOf(statements.newestRevocation.get());
+  const { after, restarted } = resumeFeed(position, position && entryOf(statements.revocation.get(position.sequence)));
+  const rows = newest ? statements.revocationsAfter.all(after, newest.sequence, nowSeconds, limit) : [];
+  const entries = rows.map((row) => entryOf(row) as FeedEntry);
+  return feedPage(entries, newest, limit, restarted);
+}
+
+function entryOf(row: RevocationRow | undefined): FeedEntry | undefined {
+  if (row === undefined) return undefined;
+  const { seq, sid, sub, not_before: notBefore, exp } = row;
+  const named = sid === null ? { sub: sub as string } : { sid: sidText(sid) };
+  return { sequence: seq, revocation: { ...named, notBefore, exp } };
 }
 
 async function purge(

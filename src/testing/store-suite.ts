@@ -275,7 +275,11 @@ function lifePromises({ open, reopen, withTwo }: Subjects): void {
     assert.deepEqual(await again.read(gone.sid), samples.ended(gone));
     assert.deepEqual(await again.listBySubject(gone.subject, 10), []);
     assert.deepEqual(await again.readDocument("k"), { key: "k", version: 1, value: "v" });
-    assert.deepEqual(await again.revocationsAfter(undefined, 0, 10), { cursor, revocations: [revocation] });
+    assert.deepEqual(await again.revocationsAfter(undefined, 0, 10), {
+      cursor,
+      revocations: [revocation],
+      restarted: false,
+    });
   });
 
   it("gives one secret, or none", async (t) => {
