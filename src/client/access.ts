@@ -1,7 +1,7 @@
 // Who gets the access token, and what happens when it is refused: one refresh and one replay, never more.
 // Knows origins and answers; changes no session itself.
 
-import { quietly } from "./error.ts";
+import { pause, quietly } from "./error.ts";
 import type { State } from "./state.ts";
 import type { Fetch } from "./transport.ts";
 import type { Turnstile } from "./turnstile.ts";
@@ -15,6 +15,8 @@ export interface Access {
 
 /** A larger body is not kept for a replay. */
 const replayBytesMax = 1_048_576;
+/** What is in memory is read by then. */
+const bodyMillisecondsMax = 1000;
 
 /** Access to what `state` holds; `origins` are the exact ones that may see the token. */
 export function createAccess(
@@ -50,8 +52,9 @@ export function createAccess(
       const replay = isReplayable(init?.body) ? request.clone() : undefined;
       const response = await fetchRequest(withToken(request, token));
       if (!replay || !refusesToken(response)) return response;
-      // The body of a Request that came ready-made shows its size only now.
-      if ((await replay.clone().blob()).size > replayBytesMax) return response;
+      // The body of a Request that came ready-made shows its size only now; a stream may never end.
+      const body = (await Promise.race([replay.clone().blob(), pause(bodyMillisecondsMax)])) as Blob | undefined;
+      if (!body || body.size > replayBytesMax) return response;
       state.drop(token);
       const next = await getToken(request);
       // Another tab may have signed in as somebody else: what one person asked for is not repeated as another.
@@ -73,9 +76,7 @@ function withToken(request: Request, token: string): Request {
   return request;
 }
 
-const tokenRefusal = /^(?:bearer|dpop)\b.*\berror="?invalid_token\b/i;
-
 /** RFC 6750 section 3.1: this access token will not do; a new one may. */
 function refusesToken(response: Response): boolean {
-  return response.status === 401 && tokenRefusal.test(response.headers.get("WWW-Authenticate") ?? "");
+  return response.status === 401 && /error="?invalid_token/i.test(`${response.headers.get("WWW-Authenticate")}`);
 }

@@ -5,7 +5,6 @@
 
 import type { Memory } from "./memory.ts";
 
-const attemptShape = /^[\w-]{16,128}$/;
 /** Nine numbers: more than enough entropy, and never fewer than 16 characters. */
 const attemptNumbers = 9;
 
@@ -22,18 +21,14 @@ export function createAttempts(memory: Memory, name: string): Attempts {
   let mine: string | undefined;
   const read = async (): Promise<string | undefined> => {
     const left = String(await memory.get(name));
-    return attemptShape.test(left) ? left : undefined;
+    return /^[\w-]{16,128}$/.test(left) ? left : undefined;
   };
   return {
     async current() {
-      const left = await read();
-      mine ??= left;
-      if (!left || mine !== left) {
-        const key = mine ?? crypto.getRandomValues(new Uint32Array(attemptNumbers)).join("-");
-        await memory.set(name, key);
-        // Another tab may have written at the same time: whoever wrote last wins, for both.
-        mine ??= (await read()) ?? key;
-      }
+      mine ??= (await read()) ?? crypto.getRandomValues(new Uint32Array(attemptNumbers)).join("-");
+      await memory.set(name, mine);
+      // Another tab may have written at the same time: whoever wrote last wins, for both.
+      mine = (await read()) ?? mine;
       return mine;
     },
     async done() {

@@ -4,7 +4,7 @@
 
 import { ClientError } from "./error.ts";
 
-const hourSeconds = 3600;
+const hourMilliseconds = 3_600_000;
 /** Refreshes an hour beyond those that the lifetime of tokens asks for. */
 const spareRefreshes = 60;
 const pauseSecondsMax = 60;
@@ -23,25 +23,24 @@ export interface Budget {
 
 /** A full budget. */
 export function createBudget(): Budget {
-  let hourly = spareRefreshes;
-  let spent = 0;
-  let countedAt = performance.now();
-  let failures = 0;
+  /** What one refresh takes of the hour. */
+  let price = hourMilliseconds / spareRefreshes;
+  /** Instants are milliseconds of performance.now(). */
+  let paidUntil = 0;
   let pausedUntil = 0;
+  let failures = 0;
   let cause: ClientError | undefined;
   return {
     spend() {
       const now = performance.now();
       if (now < pausedUntil) throw cause;
-      spent = Math.max(0, spent - ((now - countedAt) / 1000 / hourSeconds) * hourly);
-      countedAt = now;
-      if (spent > hourly - 1) throw new ClientError("refresh_budget");
-      spent += 1;
+      const next = Math.max(now, paidUntil) + price;
+      if (next > now + hourMilliseconds) throw new ClientError("refresh_budget");
+      paidUntil = next;
     },
     succeed(lifetimeSeconds) {
-      hourly = spareRefreshes + (2 * hourSeconds) / lifetimeSeconds;
-      failures = 0;
-      pausedUntil = 0;
+      price = hourMilliseconds / (spareRefreshes + (2 * hourMilliseconds) / 1000 / lifetimeSeconds);
+      failures = pausedUntil = 0;
     },
     fail(error) {
       const backoff = Math.min(2 ** failures, pauseSecondsMax) * (1 - Math.random() / 2);

@@ -11,8 +11,6 @@ export interface Proof {
 
 /** The refresh token, wherever it is. */
 export interface Credential {
-  /** The member of a sign-out that names a session afterwards. */
-  readonly mark: "sid" | "refresh_token";
   /** `null`: nobody is signed in here. */
   present(): Promise<Proof | null>;
   /** Stores the token that an answer to `presented` brought. `false`: it is not there, so it must not be confirmed. */
@@ -35,4 +33,4 @@ export type Credentials = (name: string) => Keeping;
 const done = async (): Promise<boolean> => true;
 
 /** The cookie of the browser. */
-export const cookieCredential: Credential = { mark: "sid", present: async () => ({}), keep: done, forget: done };
+export const cookieCredential: Credential = { present: async () => ({}), keep: done, forget: done };

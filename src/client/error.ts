@@ -7,7 +7,7 @@ export interface ErrorFacts {
   readonly terminal?: boolean;
   readonly reasons?: readonly string[] | undefined;
   readonly retryAfterSeconds?: number | undefined;
-  readonly sid?: string | undefined;
+  readonly sid?: string | null;
 }
 
 /** What an answer said, or that there was none. */
@@ -26,8 +26,8 @@ export class ClientError extends Error {
   declare readonly reasons: readonly string[] | undefined;
   /** Seconds after which a retry makes sense; `undefined` when the server named none. */
   declare readonly retryAfterSeconds: number | undefined;
-  /** The session that a terminal code is about, where the server knows it. */
-  declare readonly sid: string | undefined;
+  /** The session that a terminal code is about, where the server says it. */
+  declare readonly sid: string | null | undefined;
 
   /** `message` is the sentence of the server; errors of this side say their code. */
   constructor(code: string, message: string = code, facts: ErrorFacts = {}) {
@@ -39,4 +39,8 @@ export class ClientError extends Error {
 /** Waits for `promise` and takes no notice of its failure. */
 export function quietly(promise: Promise<unknown> | undefined): Promise<unknown> | undefined {
   return promise?.catch(() => undefined);
+}
+
+export function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

@@ -11,7 +11,7 @@ import { watchPage } from "./page.ts";
 import { createState, isolate } from "./state.ts";
 import { createTabs } from "./tabs.ts";
 import { type Answer, type Call, createTransport } from "./transport.ts";
-import { Turnstile } from "./turnstile.ts";
+import { createTurnstile } from "./turnstile.ts";
 import type { Client, ClientOptions, DeviceSession, User } from "./types.ts";
 
 export type { Credentials } from "./credential.ts";
@@ -30,7 +30,6 @@ export type {
 
 const allowedOriginsMax = 16;
 const timeoutSecondsDefault = 10;
-const sessionsPath = "/auth/sessions";
 
 /**
  * Creates the client of one issuer. Sends nothing until it is called, or its page is looked at again; but for a sign-out
@@ -57,7 +56,7 @@ export function createClient(options: ClientOptions = {}): Client {
   const { store } = state;
   const transport = createTransport(issuer, fetchRequest, timeoutSeconds, isCookie ? "include" : "omit");
   const memory = createMemory(() => storage ?? localStorage);
-  const turnstile = new Turnstile(
+  const turnstile = createTurnstile(
     state,
     transport,
     tabs,
@@ -70,9 +69,13 @@ export function createClient(options: ClientOptions = {}): Client {
   const access = createAccess(state, turnstile, fetchRequest, origins);
   const enter = (path: string, input: object): Promise<User> =>
     turnstile.enter({ path, body: { ...input, transport: isCookie ? "cookie" : "body" } });
-  const signedOut = (): ClientError => new ClientError("signed_out");
+  const demandToken = async (): Promise<string> => {
+    const token = await access.getToken();
+    if (token) return token;
+    throw new ClientError("signed_out");
+  };
   const ask = async (path: string, method?: Call["method"], body?: object): Promise<Answer> => {
-    if (!(await access.getToken())) throw signedOut();
+    await demandToken();
     return transport.send({ path, method, body }, access.fetch);
   };
   return {
@@ -88,24 +91,21 @@ export function createClient(options: ClientOptions = {}): Client {
     session: store,
     reauthenticate: (input) => turnstile.renew(ask("/auth/reauthenticate", undefined, input)),
     async changePassword({ currentPassword, newPassword }) {
-      // A fresh token: while the turn is ours, none can be fetched.
-      await turnstile.refresh();
-      const token = state.token();
-      if (!token) throw signedOut();
       await turnstile.enter({
         path: "/auth/password",
-        headers: { Authorization: `Bearer ${token}` },
+        // While the turn is ours, none can be fetched.
+        headers: { Authorization: `Bearer ${await demandToken()}` },
         body: { current_password: currentPassword, new_password: newPassword },
       });
     },
     devices: {
-      list: async () => ((await ask(sessionsPath, "GET")).sessions ?? []) as DeviceSession[],
+      list: async () => ((await ask("/auth/sessions", "GET")).sessions ?? []) as DeviceSession[],
       async revoke(id) {
         // Ending the own session is a sign-out: only that deletes the cookie (CONTRACT section 4).
         if (id === store.getSnapshot().session?.id) await turnstile.leave();
-        else await ask(`${sessionsPath}/${encodeURIComponent(id)}`, "DELETE");
+        else await ask(`/auth/sessions/${encodeURIComponent(id)}`, "DELETE");
       },
-      revokeOthers: async () => (await ask(`${sessionsPath}?except=current`, "DELETE")).revoked as number,
+      revokeOthers: async () => (await ask(`/auth/sessions?except=current`, "DELETE")).revoked as number,
     },
   };
 }

@@ -8,9 +8,9 @@ import type { Turnstile } from "./turnstile.ts";
 
 /** Watches the page. */
 export function watchPage(state: State, tabs: Tabs, turnstile: Turnstile): void {
-  const renew = (isForced: boolean): void => {
-    if (isForced || (state.store.getSnapshot().status !== "signed-out" && state.needsToken()))
-      quietly(turnstile.refresh());
+  const refresh = (): void => void quietly(turnstile.refresh());
+  const renew = (): void => {
+    if (state.store.getSnapshot().status !== "signed-out" && state.needsToken()) refresh();
   };
   tabs.listen(true);
   // An open channel keeps a page out of the back-forward cache of some browsers.
@@ -18,14 +18,14 @@ export function watchPage(state: State, tabs: Tabs, turnstile: Turnstile): void 
   addEventListener("pageshow", ({ persisted }) => {
     tabs.listen(true);
     // What was told meanwhile is lost, a sign-out among it.
-    if (persisted) renew(true);
+    if (persisted) refresh();
   });
   // It bubbles from the document.
   addEventListener("visibilitychange", () => {
-    if (!document.hidden) renew(false);
+    if (!document.hidden) renew();
   });
   addEventListener("online", () => {
     quietly(turnstile.resume());
-    renew(false);
+    renew();
   });
 }

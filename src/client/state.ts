@@ -4,7 +4,7 @@
 
 import { ClientError } from "./error.ts";
 import type { Answer } from "./transport.ts";
-import type { DeviceSession, SessionSnapshot, SessionStore, SignedOutReason, SnapshotSession, User } from "./types.ts";
+import type { DeviceSession, SessionSnapshot, SessionStore, SignedOutReason, User } from "./types.ts";
 
 /** The state of one client. */
 export interface State {
@@ -39,7 +39,7 @@ export function createState(): State {
   const listeners = new Set<() => void>();
   const change = (next: SessionSnapshot): void => {
     // A refresh changes nothing that a page shows: whoever compares references renders nothing anew.
-    if (kept(snapshot, next) === snapshot) return;
+    if (JSON.stringify(snapshot) === JSON.stringify(next)) return;
     snapshot = next;
     for (const listener of [...listeners]) isolate(listener);
   };
@@ -57,19 +57,15 @@ export function createState(): State {
       if (held === token) held = undefined;
     },
     adopt({ access_token, expires_in, session, user = snapshot.user }, askedAt) {
-      const milliseconds = Number(expires_in) * 1000;
+      const milliseconds = (expires_in as number) * 1000;
       // A re-authentication answers without the user: it is the same one, where it is known.
       if (!(access_token && milliseconds > 0 && session && user)) throw new ClientError("unexpected_answer");
       held = access_token as string;
       usableUntil = askedAt + milliseconds * usableShare;
       renewAt = askedAt + milliseconds * (renewShare + renewShareJitter * Math.random());
       const { last_seen_at, idle_expires_at, user_agent, ip, current, ...lasting } = session as DeviceSession;
-      const next = {
-        user: kept(snapshot.user, user as User),
-        session: kept(snapshot.session as SnapshotSession, lasting),
-      };
-      change({ status: "signed-in", ...next, reason: null });
-      return next.user as User;
+      change({ status: "signed-in", user: user as User, session: lasting, reason: null });
+      return snapshot.user as User;
     },
     end(reason) {
       held = undefined;
@@ -85,9 +81,4 @@ export function isolate(task: () => void): void {
   } catch (error) {
     void Promise.reject(error);
   }
-}
-
-/** `before` where `next` says the same. */
-function kept<Value>(before: Value, next: Value): Value {
-  return JSON.stringify(before) === JSON.stringify(next) ? before : next;
 }

@@ -56,7 +56,6 @@ function remembering(memory: Memory): Memory {
 function createCredential(memory: Memory, storage: ClientStorage, name: string): Credential {
   let last: string | null = null;
   return {
-    mark: "refresh_token",
     async present() {
       try {
         last = (await storage.getItem(name)) ?? (await memory.get(name));

@@ -9,13 +9,16 @@ import type { SignedOutReason } from "./types.ts";
 export type News =
   /** Somebody is signed in: the answer of the server, its `expires_in` counted from `at`. */
   | { readonly answer: Answer; readonly at: number }
-  /** The session `sid` is over. */
-  | { readonly reason: SignedOutReason; readonly sid: string };
+  /** The session `sid` is over; without one, whatever the shared cookie stands for. */
+  | { readonly reason: SignedOutReason; readonly sid: string | undefined };
 
 /** The other tabs. */
 export interface Tabs {
-  /** Takes `turn`, which never rejects, while no other tab takes one, or beside it after a bounded wait. */
-  inTurn(turn: (isAlone: boolean) => Promise<void>): Promise<void>;
+  /**
+   * Takes `turn`, which never rejects, while no other tab takes one, or beside it after a bounded wait. The turn learns
+   * until when (performance.now()) no other tab loses its patience and takes one beside it; 0 when it is beside one itself.
+   */
+  inTurn(turn: (aloneUntil: number) => Promise<void>): Promise<void>;
   tell(news: News): void;
   /** Starts or ends listening. */
   listen(isOn: boolean): void;
@@ -29,15 +32,14 @@ export function createTabs(name: string, hear: (news: News) => void): Tabs {
   let channel: BroadcastChannel | undefined;
   return {
     async inTurn(turn) {
-      let hasBegun = false;
+      // Locks are granted in order: whoever waits behind us began to wait later.
+      const aloneUntil = performance.now() + waitMilliseconds;
       try {
-        // The signal ends the waiting, not the turn.
-        await navigator.locks.request(name, { signal: AbortSignal.timeout(waitMilliseconds) }, () => {
-          hasBegun = true;
-          return turn(true);
-        });
+        // The signal ends the waiting, not the turn: where this rejects, the turn has not begun.
+        const signal = AbortSignal.timeout(waitMilliseconds);
+        await navigator.locks.request(name, { signal }, () => turn(aloneUntil));
       } catch {
-        if (!hasBegun) await turn(false);
+        await turn(0);
       }
     },
     tell: (news) => channel?.postMessage(news),

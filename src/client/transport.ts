@@ -11,6 +11,8 @@ export interface Call {
   readonly method?: "GET" | "DELETE" | undefined;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
+  /** The longest it may take, in milliseconds; default: what the transport allows. */
+  readonly limit?: number;
 }
 
 /** The JSON object of a 2xx answer; empty for 204. */
@@ -34,8 +36,6 @@ type AnswerMember =
 export interface Transport {
   /** Resolves the answer of a 2xx; rejects with ClientError otherwise. `by` sends it another way. */
   send(call: Call, by?: Fetch): Promise<Answer>;
-  /** Takes the server's `request_timeout` (seconds) into account from now on. */
-  limit(requestTimeoutSeconds: unknown): void;
 }
 
 /** Sends one request. */
@@ -58,36 +58,34 @@ export function createTransport(
 ): Transport {
   let seconds = timeoutSeconds;
 
-  const requestOf = ({ path, method = "POST" as never, body, headers }: Call, signal: AbortSignal): Request =>
-    new Request(issuer + path, {
-      method,
-      headers: { "X-Pawl": "1", "Content-Type": "application/json", ...headers },
-      body: JSON.stringify(body),
-      signal,
-      credentials,
-      // Chromium lets a second GET of the same address wait for the first one, to answer it from its cache.
-      cache: "no-store",
-      // Pawl never redirects a call; whoever does (a captive portal) is not Pawl.
-      redirect: "error",
-      // A page that is left takes its answer along: the cookie arrives all the same.
-      keepalive: true,
-    });
-
   return {
-    limit(requestTimeoutSeconds) {
-      seconds = Math.min(timeoutSeconds, Number(requestTimeoutSeconds) * shareOfRequestTimeout || seconds);
-    },
-    async send(call, by = fetchRequest) {
+    async send({ path, method = "POST" as never, body, headers, limit }, by = fetchRequest) {
       // Not AbortSignal.timeout(): React Native has none.
       const patience = new AbortController();
-      const timer = setTimeout(() => patience.abort(), seconds * 1000);
+      const { signal } = patience;
+      const request = new Request(issuer + path, {
+        method,
+        headers: { "X-Pawl": "1", "Content-Type": "application/json", ...headers },
+        body: JSON.stringify(body),
+        signal,
+        credentials,
+        // Chromium lets a second GET of the same address wait for the first one, to answer it from its cache.
+        cache: "no-store",
+        // Pawl never redirects a call; whoever does (a captive portal) is not Pawl.
+        redirect: "error",
+        // A page that is left takes its answer along: the cookie arrives all the same.
+        keepalive: true,
+      });
+      const timer = setTimeout(() => patience.abort(), limit ?? seconds * 1000);
       try {
         // The signal also covers the body: an answer that never ends is a time-out.
-        const response = await by(requestOf(call, patience.signal));
-        return read(response, await response.text());
+        const response = await by(request);
+        const answer = read(response, await response.text());
+        seconds = Math.min(timeoutSeconds, (answer.request_timeout as number) * shareOfRequestTimeout || seconds);
+        return answer;
       } catch (error) {
         if (error instanceof ClientError) throw error;
-        throw new ClientError(patience.signal.aborted ? "timeout" : "network_error");
+        throw new ClientError(signal.aborted ? "timeout" : "network_error");
       } finally {
         clearTimeout(timer);
       }
@@ -107,12 +105,12 @@ function read(response: Response, text: string): Answer {
     terminal: isOurs && status === 401 && terminal === true,
     reasons: reasons as string[],
     retryAfterSeconds: Math.min(Number(headers.get("Retry-After")), retryAfterSecondsMax) || undefined,
-    sid: headers.get("Pawl-Session") ?? undefined,
+    sid: headers.get("Pawl-Session"),
   });
 }
 
-/** What is no JSON is no answer; what is no object has no members. */
-function parse(text: string): Answer | undefined {
+/** What is no JSON is nothing; what is no object has no members. */
+export function parse(text: string): Answer | undefined {
   try {
     return JSON.parse(text);
   } catch {}

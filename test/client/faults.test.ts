@@ -336,6 +336,34 @@ describe("sign-out against refresh", { concurrency: false }, () => {
     assert.equal(await browser.open().refresh(), true);
   });
 
+  it("is made up for although it was not known yet who was signed in", async () => {
+    const { browser } = await scene.signedIn();
+    network.fault = faultAt("/auth/logout", "lose the request" as const);
+    assert.equal(await browser.open().signOut(), false);
+    network.fault = () => undefined;
+    const later = browser.open();
+    assert.equal(await later.refresh(), false);
+    assert.equal(browser.jar.cookies.size, 0);
+    assert.deepEqual([...browser.storage.entries], []);
+  });
+
+  it("of nobody in particular is void once somebody has signed in", async () => {
+    const { browser, email } = await scene.signedIn();
+    network.fault = faultAt("/auth/logout", "lose the request" as const);
+    const client = browser.open();
+    assert.equal(await client.signOut(), false);
+    await client.signIn({ email, password });
+    network.fault = () => undefined;
+    assert.equal(await browser.open().refresh(), true);
+  });
+
+  it("goes on after junk in the storage, which ends nobody", async () => {
+    const { browser } = await scene.signedIn();
+    browser.storage.setItem(`pawl:${network.origin}:leaving`, "{junk");
+    assert.equal(await browser.open().refresh(), true);
+    assert.deepEqual([...browser.storage.entries], []);
+  });
+
   it("makes a sign-in wait for the refresh before it, so that no late cookie overwrites the new one", async () => {
     const { browser, client } = await scene.signedIn();
     const answer = gate();
@@ -380,5 +408,59 @@ describe("sign-out against refresh", { concurrency: false }, () => {
     await refuses(signingUp, "signed_out");
     assert.equal(client.session.getSnapshot().status, "signed-out");
     assert.equal(browser.jar.cookies.size, 0);
+  });
+
+  for (const lost of ["the answer to it", "what the client then says"] as const) {
+    it(`wins over a sign-in under way, although ${lost} is lost`, async () => {
+      const { browser, email } = await scene.signedIn();
+      const client = browser.open();
+      const late = gate();
+      let isCookieKept = false;
+      // The cookie arrives; whether the page hears of it is another matter.
+      const fetchAndLose = async (request: Request): Promise<Response> => {
+        const response = await browser.jar.fetch(request);
+        if (!request.url.endsWith("/auth/login")) return response;
+        isCookieKept = true;
+        await late.passed;
+        if (lost === "the answer to it") throw new TypeError("lost");
+        return response;
+      };
+      const losing = browser.open({ fetch: fetchAndLose });
+      const signingIn = losing.signIn({ email, password });
+      await until(() => isCookieKept);
+      network.fault = faultAt("/auth/logout", "lose the request" as const);
+      assert.equal(await losing.signOut(), false);
+      late.open();
+      await refuses(signingIn, "signed_out");
+      network.fault = () => undefined;
+      assert.equal(await browser.open().refresh(), false, "the next page tells the server");
+      assert.equal(browser.jar.cookies.size, 0);
+      await client.signIn({ email, password });
+      assert.equal((await client.devices.list()).length, 2, "the one before, and this");
+    });
+  }
+
+  it("wins over a re-authentication under way", async () => {
+    const { browser } = await scene.signedIn();
+    const answer = gate();
+    let isAnswered = false;
+    const client = browser.open({
+      async fetch(request) {
+        const response = await browser.jar.fetch(request);
+        if (request.url.endsWith("/auth/reauthenticate")) {
+          isAnswered = true;
+          await answer.passed;
+        }
+        return response;
+      },
+    });
+    const renewing = client.reauthenticate({ password });
+    await until(() => isAnswered);
+    await client.signOut();
+    answer.open();
+    await renewing;
+    assert.equal(client.session.getSnapshot().status, "signed-out");
+    assert.equal(await client.getAccessToken(), null);
+    assert.deepEqual(browser.farewells, ["signed_out"]);
   });
 });

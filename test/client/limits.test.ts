@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it, type TestContext } from "node:test";
-import type { ClientError } from "../../src/client/index.ts";
+import { createBudget } from "../../src/client/budget.ts";
+import { ClientError } from "../../src/client/index.ts";
 import { createScene, gate, leap, refuses, until } from "./scene.ts";
 
 const scene = await createScene("--grace", "2s");
@@ -92,6 +93,17 @@ describe("the budget", { concurrency: false }, () => {
     assert.equal(await client.refresh(), true);
     assert.equal(await client.refresh(), true);
   });
+
+  it("goes on at once when the network is back, but not before the server allows it", () => {
+    const budget = createBudget();
+    budget.fail(new ClientError("network_error"));
+    assert.throws(() => budget.spend(), { code: "network_error" });
+    budget.resume();
+    budget.spend();
+    budget.fail(new ClientError("rate_limited", "x", { status: 429, retryAfterSeconds: 60 }));
+    budget.resume();
+    assert.throws(() => budget.spend(), { code: "rate_limited" });
+  });
 });
 
 describe("signals", { concurrency: false }, () => {
@@ -162,6 +174,30 @@ describe("replays", { concurrency: false }, () => {
     assert.equal((await client.fetch(large)).status, 401);
     assert.equal(resource.seen.length, 3);
   });
+});
+
+describe("streams", { concurrency: false }, () => {
+  for (const isAborted of [false, true]) {
+    it(`that never end are not waited for once the 401 is there${isAborted ? ", nor with a signal" : ""}`, async (test) => {
+      const resource = await api(test, refuse);
+      const early = createServer((_, outgoing) => outgoing.writeHead(401, { "www-authenticate": marker }).end());
+      await new Promise<void>((resolve) => early.listen(0, "127.0.0.1", resolve));
+      test.after(() => {
+        early.closeAllConnections();
+        early.close();
+      });
+      const origin = `http://127.0.0.1:${(early.address() as AddressInfo).port}`;
+      const { client } = await scene.signedIn({ allowedOrigins: [origin] });
+      const leaving = new AbortController();
+      const body = new ReadableStream({ start: (controller) => controller.enqueue(new Uint8Array(1)) });
+      const { signal } = leaving;
+      const request = new Request(`${origin}/thing`, { method: "POST", body, duplex: "half", signal } as RequestInit);
+      const answer = client.fetch(request);
+      if (isAborted) setTimeout(() => leaving.abort(new Error("the page went on")), 100);
+      assert.equal((await answer).status, 401);
+      assert.deepEqual(resource.seen, []);
+    });
+  }
 });
 
 describe("redirects", { concurrency: false }, () => {
