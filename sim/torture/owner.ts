@@ -24,13 +24,8 @@ export async function liveSession(world: World, session: Session): Promise<void>
   const shared = createVolatileStorage();
   const tabs = Array.from({ length: plan.tabs }, (_, index) => {
     const storage = plan.keys === "shared" ? shared : createVolatileStorage();
-    const attempts =
-      plan.keys === "none"
-        ? undefined
-        : createAttempts(
-            createMemory(() => storage),
-            "attempt",
-          );
+    const memory = createMemory(() => storage);
+    const attempts = plan.keys === "none" ? undefined : createAttempts({ memory, name: "owner" });
     return runTab(world, session, { name: `tab ${index + 1}`, attempts, key: undefined }, index);
   });
   const stop = (): void => closing.abort();

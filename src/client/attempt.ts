@@ -3,7 +3,7 @@
 // unanswered attempt of another gets the identical successor, not a sibling.
 // The key is no token: without the refresh token it opens nothing.
 
-import type { Memory } from "./memory.ts";
+import type { Keeping } from "./credential.ts";
 
 /** Nine numbers: more than enough entropy, and never fewer than 16 characters. */
 const attemptNumbers = 9;
@@ -16,17 +16,18 @@ export interface Attempts {
   done(): Promise<void>;
 }
 
-/** Attempt keys under `name` in `memory`. */
-export function createAttempts(memory: Memory, name: string): Attempts {
+/** Attempt keys in what `keeping` has. */
+export function createAttempts({ memory, name }: Omit<Keeping, "credential">): Attempts {
+  const entry = `${name}:attempt`;
   let mine: string | undefined;
   const read = async (): Promise<string | undefined> => {
-    const left = String(await memory.get(name));
+    const left = String(await memory.get(entry));
     return /^[\w-]{16,128}$/.test(left) ? left : undefined;
   };
   return {
     async current() {
       mine ??= (await read()) ?? crypto.getRandomValues(new Uint32Array(attemptNumbers)).join("-");
-      await memory.set(name, mine);
+      await memory.set(entry, mine);
       // Another tab may have written at the same time: whoever wrote last wins, for both.
       mine = (await read()) ?? mine;
       return mine;
@@ -35,7 +36,7 @@ export function createAttempts(memory: Memory, name: string): Attempts {
       const answered = mine;
       mine = undefined;
       // A key that another tab has drawn since belongs to that tab.
-      if ((await memory.get(name)) === answered) await memory.set(name, null);
+      if ((await memory.get(entry)) === answered) await memory.set(entry, null);
     },
   };
 }

@@ -5,6 +5,7 @@
 import { ClientError } from "./error.ts";
 
 const hourMilliseconds = 3_600_000;
+const twoHoursSeconds = 7200;
 /** Refreshes an hour beyond those that the lifetime of tokens asks for. */
 const spareRefreshes = 60;
 const pauseSecondsMax = 60;
@@ -39,7 +40,7 @@ export function createBudget(): Budget {
       paidUntil = next;
     },
     succeed(lifetimeSeconds) {
-      price = hourMilliseconds / (spareRefreshes + (2 * hourMilliseconds) / 1000 / lifetimeSeconds);
+      price = hourMilliseconds / (spareRefreshes + twoHoursSeconds / lifetimeSeconds);
       failures = pausedUntil = 0;
     },
     fail(error) {

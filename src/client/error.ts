@@ -1,5 +1,5 @@
-// The one error class of the client. Its codes are those of the server (CONTRACT section 2) and six of its own.
-// No message carries a token.
+// The one error class of the client, and two small things about promises. The codes are those of the server (CONTRACT
+// section 2) and six of its own. No message carries a token.
 
 /** What is known of an error besides its code. */
 export interface ErrorFacts {
@@ -41,6 +41,7 @@ export function quietly(promise: Promise<unknown> | undefined): Promise<unknown>
   return promise?.catch(() => undefined);
 }
 
+/** Resolves after so long. */
 export function pause(milliseconds: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }

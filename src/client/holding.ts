@@ -39,8 +39,7 @@ export function createHolding(
   const sid = (): string | undefined => getSnapshot().session?.id;
 
   const adopt: Holding["adopt"] = (answer, askedAt, isNews) => {
-    const { id } = Object(answer.session) as { id?: string };
-    if (id && id === ended) return getSnapshot().user as User;
+    if (ended && ended === idOf(answer)) return getSnapshot().user as User;
     const user = state.adopt(answer, askedAt);
     budget.succeed(answer.expires_in as number);
     if (!isNews) tabs?.tell({ answer, at: Date.now() - performance.now() + askedAt });
@@ -73,7 +72,7 @@ export function createHolding(
         return;
       }
       const age = Date.now() - news.at;
-      const next = (news.answer.session as { id?: string }).id;
+      const next = idOf(news.answer);
       if (Math.abs(age) > newsMillisecondsMax) {
         // But that somebody signed in since. Nobody who is signed in asks: tabs would ask because of each other.
         if (getSnapshot().status === "signed-out") ask();
@@ -85,4 +84,9 @@ export function createHolding(
       adopt(news.answer, performance.now() - age, true);
     },
   };
+}
+
+/** The session that an answer is about. */
+export function idOf({ session }: Answer): string | undefined {
+  return (session as { id: string } | undefined)?.id;
 }

@@ -9,7 +9,7 @@ import { type Holding, missing } from "./holding.ts";
 import type { Leaving } from "./leaving.ts";
 import type { State } from "./state.ts";
 import type { Transport } from "./transport.ts";
-import type { Follow } from "./turnstile.ts";
+import type { Follow } from "./turns.ts";
 import type { SignedOutReason } from "./types.ts";
 
 /** One refresh is sent at most this often; both times with the same attempt key. */

@@ -97,12 +97,12 @@ function read(response: Response, text: string): Answer {
   const { ok, status, headers } = response;
   const answer = parse(text);
   if (ok && (answer || status === 204)) return answer ?? {};
-  const { code, detail, terminal, reasons } = answer ?? {};
-  const isOurs = typeof code === "string";
-  throw new ClientError(isOurs ? code : "unexpected_answer", isOurs ? (detail as string) : undefined, {
+  const ours = typeof answer?.code === "string" ? answer : {};
+  const { code = "unexpected_answer", detail, terminal, reasons } = ours;
+  throw new ClientError(code as string, detail as string, {
     status,
     // Only 401 ever carries a verdict on a session (CONTRACT section 2).
-    terminal: isOurs && status === 401 && terminal === true,
+    terminal: status === 401 && terminal === true,
     reasons: reasons as string[],
     retryAfterSeconds: Math.min(Number(headers.get("Retry-After")), retryAfterSecondsMax) || undefined,
     sid: headers.get("Pawl-Session"),

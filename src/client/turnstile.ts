@@ -5,13 +5,15 @@
 import { createAttempts } from "./attempt.ts";
 import { createBudget } from "./budget.ts";
 import type { Keeping } from "./credential.ts";
-import { ClientError, quietly } from "./error.ts";
+import { createEntering } from "./entering.ts";
+import { quietly } from "./error.ts";
 import { createHolding } from "./holding.ts";
 import { createLeaving } from "./leaving.ts";
 import { createRefreshing } from "./refreshing.ts";
 import type { State } from "./state.ts";
 import type { News, Tabs } from "./tabs.ts";
 import type { Answer, Call, Transport } from "./transport.ts";
+import { createTurns } from "./turns.ts";
 import type { SignedOutReason, User } from "./types.ts";
 
 /** Lets changes of the session through one at a time. */
@@ -38,13 +40,14 @@ export function createTurnstile(
   keeping: Keeping,
   onSignedOut: (reason: SignedOutReason) => void,
 ): Turnstile {
-  const { credential, memory, name } = keeping;
-  const attempts = createAttempts(memory, `${name}:attempt`);
+  const { credential } = keeping;
+  const attempts = createAttempts(keeping);
   const budget = createBudget();
   const leaving = createLeaving(keeping, transport);
   const holding = createHolding(state, tabs, attempts, budget, onSignedOut);
   const refreshOnce = createRefreshing(state, transport, credential, attempts, budget, leaving, holding);
   const inTurn = createTurns(tabs);
+  const enterOnce = createEntering(transport, credential, attempts, leaving, holding);
   let refreshing: Promise<unknown> | undefined;
   /** Counts sign-ins and sign-outs of this tab: an answer from before the newest one is void. */
   let epoch = 0;
@@ -71,21 +74,7 @@ export function createTurnstile(
         // Nobody signs in over a sign-out that was not told.
         await quietly(leaving.finish());
         epoch += 1;
-        const isCurrent = watch();
-        const askedAt = performance.now();
-        const answer = await transport.send(call).catch((error) => {
-          if (isCurrent()) throw error;
-          return {} as Answer;
-        });
-        await credential.keep(answer);
-        // Signed out meanwhile: sign-out wins, here and (the jar may hold the new session now) at the server.
-        if (!isCurrent()) {
-          await leaving.tell(Object(answer.session).id);
-          throw new ClientError("signed_out");
-        }
-        await leaving.done();
-        await attempts.done();
-        return holding.adopt(answer, askedAt);
+        return enterOnce(call, watch());
       }),
     async renew(asking) {
       const isCurrent = watch();
@@ -94,10 +83,9 @@ export function createTurnstile(
       if (isCurrent()) holding.adopt(answer, askedAt);
     },
     leave() {
-      const sid = holding.sid();
+      const telling = leaving.tell(holding.sid());
       epoch += 1;
       holding.end("signed_out");
-      const telling = leaving.tell(sid);
       // Later sign-ins wait: the answer deletes the cookie.
       void inTurn(() => telling);
       return telling;
@@ -108,25 +96,4 @@ export function createTurnstile(
     },
     hear: (news) => holding.hear(news, () => quietly(refresh())),
   };
-}
-
-/** Lets `follow`ed work go on when a turn is done: the next turn waits for it, the caller does not. */
-export type Follow = (work: Promise<unknown>) => void;
-
-type InTurn = <Value>(task: (aloneUntil: number, follow: Follow) => Promise<Value>) => Promise<Value>;
-
-function createTurns(tabs: Tabs | undefined): InTurn {
-  /** Settles when every earlier turn has; never rejects. */
-  let last: Promise<unknown> = Promise.resolve();
-  return (task) =>
-    new Promise((resolve, reject) => {
-      const turn = async (aloneUntil: number): Promise<void> => {
-        let tail: Promise<unknown> | undefined;
-        await task(aloneUntil, (work) => {
-          tail = work;
-        }).then(resolve, reject);
-        await quietly(tail);
-      };
-      last = last.then(() => tabs?.inTurn(turn) ?? turn(0));
-    });
 }

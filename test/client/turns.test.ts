@@ -122,7 +122,7 @@ function answerOf(id: string): Answer {
 
 function hold(): { holding: Holding; state: State } {
   const state = createState();
-  const attempts = createAttempts(createMemory(storage), "attempt");
+  const attempts = createAttempts({ memory: createMemory(storage), name: "pawl" });
   return { holding: createHolding(state, undefined, attempts, createBudget(), () => undefined), state };
 }
 
