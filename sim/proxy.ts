@@ -41,9 +41,12 @@ export function wholeRequests(
   };
 }
 
+/** Longer than any pause of a test: a connection closed for idling at the instant it is used again is a fault nobody asked for. */
+const keepAliveMilliseconds = 600_000;
+
 /** Starts a proxy on a free loopback port. */
 export async function startProxy(handle: (passed: Passed, outgoing: ServerResponse) => Promise<void>): Promise<Proxy> {
-  const server = createServer(wholeRequests(handle));
+  const server = createServer({ keepAliveTimeout: keepAliveMilliseconds }, wholeRequests(handle));
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,

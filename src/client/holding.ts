@@ -39,8 +39,12 @@ export function createHolding(
   const sid = (): string | undefined => getSnapshot().session?.id;
 
   const adopt: Holding["adopt"] = (answer, askedAt, isNews) => {
-    if (ended && ended === idOf(answer)) return getSnapshot().user as User;
+    const id = idOf(answer);
+    const before = sid();
+    if (ended && id === ended) return getSnapshot().user as User;
     const user = state.adopt(answer, askedAt);
+    // Signed in anew: whatever still comes of the session before is void.
+    if (before && before !== id) ended = before;
     budget.succeed(answer.expires_in as number);
     if (!isNews) tabs?.tell({ answer, at: Date.now() - performance.now() + askedAt });
     return user;
@@ -65,22 +69,17 @@ export function createHolding(
       ended = undefined;
     },
     hear(news, ask) {
-      const mine = sid();
       if ("reason" in news) {
         ended = news.sid ?? ended;
-        if (!news.sid || news.sid === mine) end(news.reason, true);
+        if (!news.sid || news.sid === sid()) end(news.reason, true);
         return;
       }
       const age = Date.now() - news.at;
-      const next = idOf(news.answer);
       if (Math.abs(age) > newsMillisecondsMax) {
         // But that somebody signed in since. Nobody who is signed in asks: tabs would ask because of each other.
         if (getSnapshot().status === "signed-out") ask();
         return;
       }
-      if (next === ended) return;
-      // Signed in anew: whatever still comes of the session before is void.
-      if (mine && next !== mine) ended = mine;
       adopt(news.answer, performance.now() - age, true);
     },
   };

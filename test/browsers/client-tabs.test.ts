@@ -92,6 +92,18 @@ everywhere("tabs", (stage) => {
   });
 
   test(
+    "a sign-out by a page that does not know yet who is signed in is one in the other tab, too",
+    2,
+    async (first, second) => {
+      await openPage(first, scene);
+      assert.equal((await known(first)).status, "unknown");
+      assert.equal(await first.evaluate(() => client.signOut()), true);
+      await becomes(second, "signed-out", 1000);
+      assert.deepEqual((await known(second)).farewells, ["signed_out"]);
+    },
+  );
+
+  test(
     "a verdict signs out both tabs within a second, and the dead cookie is cleared",
     2,
     async (first, second, email) => {

@@ -164,17 +164,22 @@ describe("news", { concurrency: false }, () => {
     const late = { answer: answerOf("one"), at: Date.now() };
     holding.hear(late, assert.fail);
     assert.equal(state.store.getSnapshot().status, "signed-out");
+    holding.adopt(answerOf("one"), performance.now());
+    assert.equal(state.store.getSnapshot().status, "signed-out", "nor is an answer that was under way");
     holding.forget();
     holding.adopt(answerOf("one"), performance.now());
     assert.equal(state.store.getSnapshot().status, "signed-in");
   });
 
-  it("of a new sign-in voids what still comes of the session before", () => {
-    const { holding, state } = hold();
-    holding.adopt(answerOf("one"), performance.now());
-    holding.hear({ answer: answerOf("two"), at: Date.now() }, assert.fail);
-    holding.hear({ answer: answerOf("one"), at: Date.now() }, assert.fail);
-    assert.equal(state.token(), "token of two");
-    assert.equal(holding.sid(), "two");
-  });
+  for (const where of ["here", "elsewhere"]) {
+    it(`of the session before a sign-in ${where} is void`, () => {
+      const { holding, state } = hold();
+      holding.adopt(answerOf("one"), performance.now());
+      if (where === "here") holding.adopt(answerOf("two"), performance.now());
+      else holding.hear({ answer: answerOf("two"), at: Date.now() }, assert.fail);
+      holding.hear({ answer: answerOf("one"), at: Date.now() }, assert.fail);
+      assert.equal(state.token(), "token of two");
+      assert.equal(holding.sid(), "two");
+    });
+  }
 });
