@@ -54,7 +54,7 @@ export function createAccess(
       if (!replay || !refusesToken(response)) return response;
       // The body of a Request that came ready-made shows its size only now; a stream may never end.
       const body = (await Promise.race([replay.clone().blob(), pause(bodyMillisecondsMax)])) as Blob | undefined;
-      if (!body || body.size > replayBytesMax) return response;
+      if (!((body?.size as number) <= replayBytesMax)) return response;
       state.drop(token);
       const next = await getToken(request);
       // Another tab may have signed in as somebody else: what one person asked for is not repeated as another.
@@ -68,7 +68,7 @@ export function createAccess(
 /** Copying a stream would hold all of it in memory; of what is in memory already, a copy costs nothing. */
 function isReplayable(body: BodyInit | null | undefined): boolean {
   const it = Object(body) as { size?: number; byteLength?: number; length: number };
-  return !("getReader" in it) && !((it.size ?? it.byteLength ?? it.length) > replayBytesMax);
+  return !("getReader" in it || (it.size ?? it.byteLength ?? it.length) > replayBytesMax);
 }
 
 function withToken(request: Request, token: string): Request {

@@ -8,8 +8,6 @@ import type { News, Tabs } from "./tabs.ts";
 import type { Answer } from "./transport.ts";
 import type { SignedOutReason, User } from "./types.ts";
 
-/** News that is older, or from the future, waited in a frozen tab or comes from another clock: it says nothing. */
-const newsMillisecondsMax = 30_000;
 export const missing: SignedOutReason = "refresh_token_missing";
 
 /** The session of this tab. */
@@ -18,8 +16,8 @@ export interface Holding {
   adopt(answer: Answer, askedAt: number, isNews?: boolean): User;
   /** Nobody is signed in any more. */
   end(reason: SignedOutReason, isNews?: boolean): void;
-  /** Takes what another tab tells; `ask` where only the server knows. */
-  hear(news: News, ask: () => void): void;
+  /** Takes what another tab tells. */
+  hear(news: News): void;
   /** What the server says from now on counts more than what was told before. */
   forget(): void;
   sid(): string | undefined;
@@ -68,19 +66,15 @@ export function createHolding(
     forget() {
       ended = undefined;
     },
-    hear(news, ask) {
+    hear(news) {
       if ("reason" in news) {
+        // Who does not know yet who is signed in hears it of everybody.
+        if (!news.sid || !sid() || news.sid === sid()) end(news.reason, true);
         ended = news.sid ?? ended;
-        if (!news.sid || news.sid === sid()) end(news.reason, true);
         return;
       }
-      const age = Date.now() - news.at;
-      if (Math.abs(age) > newsMillisecondsMax) {
-        // But that somebody signed in since. Nobody who is signed in asks: tabs would ask because of each other.
-        if (getSnapshot().status === "signed-out") ask();
-        return;
-      }
-      adopt(news.answer, performance.now() - age, true);
+      // It may have waited in a frozen tab, or its clock was another one: then the token is taken for an old one.
+      adopt(news.answer, performance.now() - Math.abs(Date.now() - news.at), true);
     },
   };
 }

@@ -21,21 +21,29 @@ export function createLeaving({ memory, credential, name }: Keeping, transport: 
   const entry = `${name}:leaving`;
   const current = (): Promise<string | null> => memory.get(entry);
   const forget = (): Promise<boolean> => memory.set(entry, null);
+  /** The sign-out on its way: whatever else is done waits for it. */
+  let telling: Promise<boolean> | undefined;
+  const tell = async (sid: string | undefined): Promise<boolean> => {
+    try {
+      const proof = await credential.present();
+      if (!proof) return true;
+      await memory.set(entry, JSON.stringify(proof.refresh_token ? proof : { sid }));
+      await credential.forget(proof);
+      await transport.send({ path: "/auth/logout", body: proof });
+    } catch {
+      return false;
+    }
+    await forget();
+    return true;
+  };
   return {
     current,
-    async tell(sid) {
-      try {
-        const proof = await credential.present();
-        if (!proof) return true;
-        await memory.set(entry, JSON.stringify(proof.refresh_token ? proof : { sid }));
-        await credential.forget(proof);
-        await transport.send({ path: "/auth/logout", body: proof });
-      } catch {
-        return false;
-      }
-      return forget();
+    tell(sid) {
+      telling = tell(sid);
+      return telling;
     },
     async finish() {
+      await telling;
       const body = await current();
       if (body) {
         await transport.send({ path: "/auth/logout", body: parse(body) ?? { sid: "" } });

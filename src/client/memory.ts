@@ -18,20 +18,25 @@ export interface Memory {
   set(name: string, value: string | null): Promise<boolean>;
 }
 
-/** A memory over what `find` gives; `find` may throw (a private window, a policy, no browser). */
+/**
+ * A memory over what `find` gives; `find` may throw (a private window, a policy, no browser). What the storage refuses is
+ * kept for as long as the page lives; what it has goes before.
+ */
 export function createMemory(find: () => ClientStorage): Memory {
+  const refused: Record<string, string | null> = {};
   return {
     async get(name) {
+      let value: string | null = null;
       try {
-        return await find().getItem(name);
-      } catch {
-        return null;
-      }
+        value = await find().getItem(name);
+      } catch {}
+      return value ?? refused[name] ?? null;
     },
     async set(name, value) {
+      refused[name] = value;
       try {
         await (value === null ? find().removeItem(name) : find().setItem(name, value));
-        return true;
+        return delete refused[name];
       } catch {
         return false;
       }

@@ -10,7 +10,7 @@ import type { Turnstile } from "./turnstile.ts";
 export function watchPage(state: State, tabs: Tabs, turnstile: Turnstile): void {
   const refresh = (): void => void quietly(turnstile.refresh());
   const renew = (): void => {
-    if (state.store.getSnapshot().status !== "signed-out" && state.needsToken()) refresh();
+    if (state.needsToken()) refresh();
   };
   tabs.listen(true);
   // An open channel keeps a page out of the back-forward cache of some browsers.

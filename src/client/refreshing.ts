@@ -16,8 +16,8 @@ import type { SignedOutReason } from "./types.ts";
 const refreshSendsMax = 2;
 /** Before the second time at most, and half of it at least: another tab's answer may be about to reach the jar. */
 const resendMillisecondsMax = 300;
-/** The dead cookie is left where less than this of the turn is left. */
-const clearMillisecondsMin = 1000;
+/** Clearing the dead cookie may take this long: as long as a call is waited for. */
+const clearMilliseconds = 10_000;
 
 /**
  * Refreshes unless the access token is no longer the one of `before`; what comes when it is no longer `isCurrent` is void.
@@ -45,6 +45,7 @@ export function createRefreshing(
     if (token && token !== before) return;
     for (let sends = 1; isCurrent(); sends += 1) {
       let proof: Proof | null = null;
+      const asked = holding.sid();
       try {
         await leaving.finish();
         proof = await credential.present();
@@ -63,15 +64,14 @@ export function createRefreshing(
       } catch (thrown) {
         const error = thrown as ClientError;
         const { terminal, code, status, retryAfterSeconds, sid } = error;
-        // A verdict on a token that another process has replaced since says nothing of the new one.
-        const isOver = terminal && (await credential.forget(proof));
+        // A verdict on what another tab or process has replaced since says nothing of the new one.
+        const isOver = terminal && asked === holding.sid() && (await credential.forget(proof));
         if (!isCurrent()) return;
         if (isOver) {
           // The dead cookie goes, too, and nothing but it. Only while no tab can be signing in: the answer to this call
           // might otherwise delete the cookie of that sign-in.
-          const limit = aloneUntil - performance.now();
-          if (limit > clearMillisecondsMin && code !== missing)
-            follow(transport.send({ path: "/auth/logout", body: { sid: sid ?? holding.sid() ?? "" }, limit }));
+          if (aloneUntil - performance.now() > clearMilliseconds && code !== missing)
+            follow(transport.send({ path: "/auth/logout", body: { sid: sid ?? asked ?? "" } }));
           return holding.end(code as SignedOutReason);
         }
         // Asked again at once, the answer would be the same.

@@ -11,7 +11,7 @@ export interface State {
   readonly store: SessionStore;
   /** The access token while it is usable. */
   token(): string | undefined;
-  /** True where a token is missing or should be renewed before it expires. */
+  /** True where a token may be there and is missing, or should be renewed before it expires. */
   needsToken(): boolean;
   /** Forgets `token` after a resource refused it; a newer one stays. */
   drop(token: string): void;
@@ -52,7 +52,7 @@ export function createState(): State {
       },
     },
     token: () => (performance.now() < usableUntil ? held : undefined),
-    needsToken: () => !held || performance.now() >= renewAt,
+    needsToken: () => snapshot.status !== "signed-out" && (!held || performance.now() >= renewAt),
     drop(token) {
       if (held === token) held = undefined;
     },

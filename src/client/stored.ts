@@ -36,20 +36,8 @@ export function storedCredentials(storage: ClientStorage = createVolatileStorage
     removeItem: (name) => bounded(storage.removeItem(name)),
   };
   return (name) => {
-    const memory = remembering(createMemory(() => patient));
+    const memory = createMemory(() => patient);
     return { memory, credential: createCredential(memory, patient, `${name}:token`), name };
-  };
-}
-
-/** What the storage refuses is kept for as long as the program runs; what it has goes before. */
-function remembering(memory: Memory): Memory {
-  const refused = new Map<string, string | null>();
-  return {
-    get: async (name) => (await memory.get(name)) ?? refused.get(name) ?? null,
-    async set(name, value) {
-      refused.set(name, value);
-      return (await memory.set(name, value)) && refused.delete(name);
-    },
   };
 }
 

@@ -16,9 +16,10 @@ export type News =
 export interface Tabs {
   /**
    * Takes `turn`, which never rejects, while no other tab takes one, or beside it after a bounded wait. The turn learns
-   * until when (performance.now()) no other tab loses its patience and takes one beside it; 0 when it is beside one itself.
+   * until when (performance.now()) no sign-in of another tab loses its patience and begins beside it; 0 when it is beside
+   * one itself.
    */
-  inTurn(turn: (aloneUntil: number) => Promise<void>): Promise<void>;
+  inTurn(turn: (aloneUntil: number) => Promise<void>, milliseconds?: number): Promise<void>;
   tell(news: News): void;
   /** Starts or ends listening. */
   listen(isOn: boolean): void;
@@ -26,17 +27,19 @@ export interface Tabs {
 
 /** A frozen tab that holds the turn delays others by this much at most. */
 const waitMilliseconds = 3000;
+/** And sign-ins by this much: the answer to a sign-out that is under way would delete their cookie. */
+export const patientMilliseconds = 12_000;
 
 /** The tabs that share `name`. */
 export function createTabs(name: string, hear: (news: News) => void): Tabs {
   let channel: BroadcastChannel | undefined;
   return {
-    async inTurn(turn) {
-      // Locks are granted in order: whoever waits behind us began to wait later.
-      const aloneUntil = performance.now() + waitMilliseconds;
+    async inTurn(turn, milliseconds = waitMilliseconds) {
+      // Locks are granted in order: whoever waits behind us began to wait later. Only sign-ins matter.
+      const aloneUntil = performance.now() + patientMilliseconds;
       try {
         // The signal ends the waiting, not the turn: where this rejects, the turn has not begun.
-        const signal = AbortSignal.timeout(waitMilliseconds);
+        const signal = AbortSignal.timeout(milliseconds);
         await navigator.locks.request(name, { signal }, () => turn(aloneUntil));
       } catch {
         await turn(0);

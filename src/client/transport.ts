@@ -11,8 +11,6 @@ export interface Call {
   readonly method?: "GET" | "DELETE" | undefined;
   readonly body?: unknown;
   readonly headers?: Readonly<Record<string, string>>;
-  /** The longest it may take, in milliseconds; default: what the transport allows. */
-  readonly limit?: number;
 }
 
 /** The JSON object of a 2xx answer; empty for 204. */
@@ -59,7 +57,7 @@ export function createTransport(
   let seconds = timeoutSeconds;
 
   return {
-    async send({ path, method = "POST" as never, body, headers, limit }, by = fetchRequest) {
+    async send({ path, method = "POST" as never, body, headers }, by = fetchRequest) {
       // Not AbortSignal.timeout(): React Native has none.
       const patience = new AbortController();
       const { signal } = patience;
@@ -76,7 +74,7 @@ export function createTransport(
         // A page that is left takes its answer along: the cookie arrives all the same.
         keepalive: true,
       });
-      const timer = setTimeout(() => patience.abort(), limit ?? seconds * 1000);
+      const timer = setTimeout(() => patience.abort(), seconds * 1000);
       try {
         // The signal also covers the body: an answer that never ends is a time-out.
         const response = await by(request);

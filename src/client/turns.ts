@@ -7,13 +7,16 @@ import type { Tabs } from "./tabs.ts";
 /** Lets `follow`ed work go on when a turn is done: the next turn waits for it, the caller does not. */
 export type Follow = (work: Promise<unknown>) => void;
 
-type InTurn = <Value>(task: (aloneUntil: number, follow: Follow) => Promise<Value>) => Promise<Value>;
+type InTurn = <Value>(
+  task: (aloneUntil: number, follow: Follow) => Promise<Value>,
+  milliseconds?: number,
+) => Promise<Value>;
 
 /** Turns of this tab. */
 export function createTurns(tabs: Tabs | undefined): InTurn {
   /** Settles when every earlier turn has; never rejects. */
   let last: Promise<unknown> = Promise.resolve();
-  return (task) =>
+  return (task, milliseconds) =>
     new Promise((resolve, reject) => {
       const turn = async (aloneUntil: number): Promise<void> => {
         let tail: Promise<unknown> | undefined;
@@ -22,6 +25,6 @@ export function createTurns(tabs: Tabs | undefined): InTurn {
         }).then(resolve, reject);
         await quietly(tail);
       };
-      last = last.then(() => tabs?.inTurn(turn) ?? turn(0));
+      last = last.then(() => tabs?.inTurn(turn, milliseconds) ?? turn(0));
     });
 }

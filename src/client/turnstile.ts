@@ -11,7 +11,7 @@ import { createHolding } from "./holding.ts";
 import { createLeaving } from "./leaving.ts";
 import { createRefreshing } from "./refreshing.ts";
 import type { State } from "./state.ts";
-import type { News, Tabs } from "./tabs.ts";
+import { type News, patientMilliseconds, type Tabs } from "./tabs.ts";
 import type { Answer, Call, Transport } from "./transport.ts";
 import { createTurns } from "./turns.ts";
 import type { SignedOutReason, User } from "./types.ts";
@@ -75,7 +75,7 @@ export function createTurnstile(
         await quietly(leaving.finish());
         epoch += 1;
         return enterOnce(call, watch());
-      }),
+      }, patientMilliseconds),
     async renew(asking) {
       const isCurrent = watch();
       const askedAt = performance.now();
@@ -94,6 +94,6 @@ export function createTurnstile(
       budget.resume();
       if (await leaving.current()) await inTurn(leaving.finish);
     },
-    hear: (news) => holding.hear(news, () => quietly(refresh())),
+    hear: holding.hear,
   };
 }

@@ -3,7 +3,6 @@
 // the declarations of this entry point need nothing but the DOM library.
 
 import type { Credentials } from "./credential.ts";
-import type { ClientStorage } from "./memory.ts";
 
 /** The person who is signed in. */
 export interface User {
@@ -62,7 +61,7 @@ export interface SessionStore {
 
 /** Options of `createClient`. */
 export interface ClientOptions {
-  /** The issuer, such as `https://auth.example.com`. Default: the origin of the page. */
+  /** The issuer, such as `https://auth.example.com`; of a longer address its origin. Default: the origin of the page. */
   readonly baseUrl?: string;
   /** Further exact origins that get the access token from `fetch`. Default none; at most 16. */
   readonly allowedOrigins?: readonly string[];
@@ -81,10 +80,10 @@ export interface ClientOptions {
    */
   readonly credentials?: Credentials;
   /**
-   * With a cookie: where the key of an unanswered refresh is kept, so that another tab or the next page load goes on with
-   * it. It is not a token. Default: `localStorage`, else memory.
+   * With a cookie: where the key of an unanswered refresh is kept, and a sign-out that the server has not heard of, so that
+   * another tab or the next page load goes on with it. It is not a token. Default: `localStorage`, else memory.
    */
-  readonly storage?: ClientStorage;
+  readonly storage?: Pick<Storage, "getItem" | "setItem" | "removeItem">;
 }
 
 /**
@@ -104,7 +103,8 @@ export interface Client {
   /**
    * `fetch` with the access token, which goes to the issuer and to `allowedOrigins` only. A 401 whose
    * `WWW-Authenticate` says `invalid_token` (RFC 6750 section 3.1) is answered with one refresh and one replay; a
-   * body that is a stream, or larger than 1 MiB, is not replayed. A signal ends the waiting, not the shared refresh.
+   * body that is a stream, or larger than 1 MiB, is not replayed. A signal ends the waiting, not the shared refresh. Where
+   * the refresh before the call, or after a 401, got no answer, it rejects with that `ClientError`.
    */
   fetch(input: string | URL | Request, init?: RequestInit): Promise<Response>;
   /** A usable access token, refreshed where needed; `null` when nobody is signed in. */

@@ -3,7 +3,16 @@
 
 import assert from "node:assert/strict";
 import { before, it } from "node:test";
-import { everywhere, known, openPage, type PageOfClient, refresh, type Scene, signUp } from "./client-scene.ts";
+import {
+  everywhere,
+  known,
+  newEmail,
+  openPage,
+  type PageOfClient,
+  refresh,
+  type Scene,
+  signUp,
+} from "./client-scene.ts";
 import { poll } from "./deadline.ts";
 import type { Browser, Tab } from "./engines.ts";
 
@@ -181,6 +190,27 @@ everywhere("faults", (stage) => {
     await tab.evaluate((url: string) => client.fetch(url).then(() => undefined), `${scene.foreign}/elsewhere`);
     assert.equal(scene.strayed.length, 1, "no preflight, because there is no header to ask for");
     assert.equal(scene.strayed[0]?.headers.authorization, undefined);
+  });
+
+  test("a page of another origin of the same site lives the whole session of its issuer", async () => {
+    const other = await browser.newTab();
+    try {
+      await other.goto(`${scene.sibling}/page?issuer=${encodeURIComponent(scene.origin)}`);
+      await poll(async () => (await other.evaluate("typeof client === 'object'")) || undefined, 5000, "the client");
+      const lives = async (email: string): Promise<unknown[]> => {
+        const password = "four unlikely words together";
+        await client.signUp({ email, password });
+        const isIn = await client.refresh();
+        const devices = await client.devices.list();
+        await client.changePassword({ currentPassword: password, newPassword: `${password} now` });
+        const goesOn = await client.refresh();
+        return [isIn, devices.length, goesOn, await client.signOut(), await client.refresh()];
+      };
+      assert.deepEqual(await other.evaluate(lives, newEmail()), [true, 1, true, true, false]);
+      assert.equal(scene.to("/auth/refresh").at(-1)?.headers.cookie, undefined);
+    } finally {
+      await other.close();
+    }
   });
 
   test("a prefetch of every endpoint changes nothing", async (email) => {

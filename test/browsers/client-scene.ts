@@ -32,6 +32,8 @@ export interface PageOfClient {
 /** The site of one test file. */
 export interface Scene {
   readonly origin: string;
+  /** Another origin of the same site, whose pages may call the server; it has the same page. */
+  readonly sibling: string;
   /** An origin of somebody else, which answers everything and allows every page to ask. */
   readonly foreign: string;
   /** Requests to the server. */
@@ -51,8 +53,9 @@ const clientFolder = join(import.meta.dirname, "../../dist/client");
 const moduleShape = /^\/client\/([a-z]+\.js)$/;
 
 /**
- * `?clock=<seconds>` sets the wall clock wrong, `?storage=off` forbids the storage, before the client is loaded; `?ask`
- * refreshes as soon as it is, and notes at the site what happens: a page that came back cannot be asked in every engine.
+ * `?clock=<seconds>` sets the wall clock wrong, `?storage=off` forbids the storage, before the client is loaded;
+ * `?issuer=<origin>` names the server. `?ask` refreshes as soon as the client is there, and notes at the site what happens: a
+ * page that came back cannot be asked in every engine.
  */
 export const page = `<!doctype html><meta charset="utf-8"><title>Client</title><link rel="icon" href="data:,">
 <script>
@@ -71,7 +74,8 @@ export const page = `<!doctype html><meta charset="utf-8"><title>Client</title><
 </script>
 <script type="module">
   import { createClient } from "/client/index.js";
-  globalThis.client = createClient({ onSignedOut: (reason) => farewells.push(reason) });
+  const issuer = asked.get("issuer");
+  globalThis.client = createClient({ ...(issuer && { baseUrl: issuer }), onSignedOut: (reason) => farewells.push(reason) });
   if (asked.has("ask")) {
     const note = (what) => fetch("/note/" + what, { method: "POST", keepalive: true });
     addEventListener("pageshow", ({ persisted }) => note(persisted ? "kept" : "loaded"));
@@ -112,11 +116,17 @@ export async function createScene(place: Place, environment: Record<string, stri
       await passOn(request, scene.fault(counted), new URL(`http://127.0.0.1:${port}`), outgoing);
     }
   });
-  const server: Server = isHttps ? createHttpsServer({ ...testCertificate() }, listener) : createHttpServer(listener);
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const front = (server.address() as AddressInfo).port;
+  const servers: Server[] = [];
+  const listen = async (): Promise<number> => {
+    const server: Server = isHttps ? createHttpsServer({ ...testCertificate() }, listener) : createHttpServer(listener);
+    servers.push(server);
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    return (server.address() as AddressInfo).port;
+  };
+  const front = await listen();
   const scene: Scene = {
     origin: `${place}:${front}`,
+    sibling: `${place}:${await listen()}`,
     foreign: isHttps ? `https://evil.test:${front}` : `http://127.0.0.1:${front}`,
     passed,
     strayed,
@@ -124,15 +134,23 @@ export async function createScene(place: Place, environment: Record<string, stri
     to: (path) => passed.filter((each) => each.path === path),
     fault: () => undefined,
     async close() {
-      server.closeAllConnections();
-      await new Promise((resolve) => server.close(resolve));
+      for (const server of servers) {
+        server.closeAllConnections();
+        await new Promise((resolve) => server.close(resolve));
+      }
       await program?.stop();
       folder.remove();
     },
   };
   program = await startProgram(folder.path, {
     port,
-    environment: { PAWL_ISSUER: scene.origin, PAWL_RATE_LIMIT: "off", PAWL_REGISTRATION: "open", ...environment },
+    environment: {
+      PAWL_ISSUER: scene.origin,
+      PAWL_ORIGINS: `${scene.origin},${scene.sibling}`,
+      PAWL_RATE_LIMIT: "off",
+      PAWL_REGISTRATION: "open",
+      ...environment,
+    },
   });
   return scene;
 }

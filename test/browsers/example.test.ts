@@ -67,5 +67,9 @@ async function useExample(first: Tab, second: Tab): Promise<void> {
     await shows(tab, "document.querySelectorAll('#devices li').length === 1");
   }
   await second.evaluate(() => (document.querySelector("#devices button") as HTMLButtonElement).click());
-  for (const tab of [first, second]) await shows(tab, "!document.getElementById('form').hidden");
+  for (const tab of [first, second]) {
+    await shows(tab, "!document.getElementById('form').hidden");
+    const left = "[...document.querySelectorAll('input')].map(({ value }) => value).join('')";
+    assert.equal(await tab.evaluate(`${left} + document.querySelector('main').innerText.match(/@/)`), "null");
+  }
 }

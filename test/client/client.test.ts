@@ -6,6 +6,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { describe, it } from "node:test";
 import { createClient, type DeviceSession, type User } from "../../src/client/index.ts";
+import { storedCredentials } from "../../src/client/stored.ts";
 import type { SessionView } from "../../src/engine/types.ts";
 import type { User as ServerUser } from "../../src/http/accounts.ts";
 import { createScene, newEmail, password, refuses, until } from "./scene.ts";
@@ -240,6 +241,34 @@ describe("who gets the access token", () => {
     assert.equal((await client.fetch(`${api.origin}/thing`)).status, 401);
     assert.equal(api.seen.length, 1);
   });
+});
+
+describe("calls to the issuer", () => {
+  for (const [kind, credentials] of [
+    ["include", undefined],
+    ["omit", storedCredentials()],
+  ] as const) {
+    it(`outlive their page, are never redirected or cached, and ${kind} cookies`, async () => {
+      const { jar } = scene.browser();
+      const sent: Request[] = [];
+      const fetch = (request: Request): Promise<Response> => {
+        sent.push(request);
+        return jar.fetch(request);
+      };
+      const client = createClient({ baseUrl: network.origin, fetch, ...(credentials && { credentials }) });
+      await client.signUp({ email: newEmail(), password });
+      await client.refresh();
+      await client.signOut();
+      assert.ok(sent.length >= 3);
+      for (const request of sent) {
+        assert.deepEqual(
+          [request.credentials, request.keepalive, request.redirect, request.cache],
+          [kind, true, "error", "no-store"],
+          request.url,
+        );
+      }
+    });
+  }
 });
 
 describe("what an application sees", () => {

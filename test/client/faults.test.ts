@@ -80,6 +80,14 @@ describe("lost answers", { concurrency: false }, () => {
   });
 });
 
+it("gives a request up before the server's request_timeout", async () => {
+  const { client } = await scene.signedIn();
+  network.fault = faultAt("/auth/refresh", "hang" as const);
+  const from = performance.now();
+  await refuses(client.refresh(), "timeout");
+  assert.ok(performance.now() - from < 9_000, "twice 0.8 of 2 s, and not of the 10 s that the client allows");
+});
+
 describe("tabs", () => {
   it("sends one refresh for many calls", async () => {
     const { browser } = await scene.signedIn();
@@ -362,6 +370,30 @@ describe("sign-out against refresh", { concurrency: false }, () => {
     browser.storage.setItem(`pawl:${network.origin}:leaving`, "{junk");
     assert.equal(await browser.open().refresh(), true);
     assert.deepEqual([...browser.storage.entries], []);
+  });
+
+  it("is made up for by the same page where the browser forbids storage", async () => {
+    const { browser } = await scene.signedIn();
+    const refuse = (): never => {
+      throw new Error("forbidden");
+    };
+    const client = browser.open({ storage: { getItem: refuse, setItem: refuse, removeItem: refuse } });
+    assert.equal(await client.refresh(), true);
+    network.fault = faultAt("/auth/logout", "lose the request" as const);
+    assert.equal(await client.signOut(), false);
+    network.fault = () => undefined;
+    assert.equal(await client.refresh(), false);
+    assert.equal(browser.jar.cookies.size, 0);
+  });
+
+  it("says that it was told where the browser forbids storage", async () => {
+    const { browser } = await scene.signedIn();
+    const refuse = (): never => {
+      throw new Error("forbidden");
+    };
+    const client = browser.open({ storage: { getItem: refuse, setItem: refuse, removeItem: refuse } });
+    assert.equal(await client.refresh(), true);
+    assert.equal(await client.signOut(), true);
   });
 
   it("makes a sign-in wait for the refresh before it, so that no late cookie overwrites the new one", async () => {

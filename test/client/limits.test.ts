@@ -94,6 +94,20 @@ describe("the budget", { concurrency: false }, () => {
     assert.equal(await client.refresh(), true);
   });
 
+  it("waits 5 minutes at most, whatever a server asks for", async (test) => {
+    const ahead = leap(test);
+    const { client } = await scene.signedIn();
+    const body = JSON.stringify({ code: "rate_limited", terminal: false });
+    network.fault = ({ path }) =>
+      path === "/auth/refresh" ? { status: 429, headers: { "retry-after": "86400" }, body } : undefined;
+    await refuses(client.refresh(), "rate_limited");
+    network.fault = () => undefined;
+    ahead(299);
+    await refuses(client.refresh(), "rate_limited");
+    ahead(2);
+    assert.equal(await client.refresh(), true);
+  });
+
   it("goes on at once when the network is back, but not before the server allows it", () => {
     const budget = createBudget();
     budget.fail(new ClientError("network_error"));
@@ -198,6 +212,28 @@ describe("streams", { concurrency: false }, () => {
       assert.deepEqual(resource.seen, []);
     });
   }
+});
+
+it("an answer that is replaced by another is not left unread", async (test) => {
+  const resource = await api(test, (_, outgoing, count) => {
+    if (count > 1) return void outgoing.end("done");
+    outgoing.writeHead(401, { "www-authenticate": marker }).end("x".repeat(mebibyte));
+  });
+  const { browser } = await scene.signedIn();
+  const answers: Response[] = [];
+  const client = browser.open({
+    allowedOrigins: [resource.origin],
+    async fetch(request) {
+      const answer = await browser.jar.fetch(request);
+      if (request.url.startsWith(resource.origin)) answers.push(answer);
+      return answer;
+    },
+  });
+  assert.equal((await client.fetch(`${resource.origin}/thing`)).status, 200);
+  assert.deepEqual(
+    answers.map(({ bodyUsed }) => bodyUsed),
+    [true, false],
+  );
 });
 
 describe("redirects", { concurrency: false }, () => {

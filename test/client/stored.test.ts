@@ -111,6 +111,17 @@ describe("the body transport", { concurrency: false }, () => {
     assert.equal(((await answer.json()) as { code: string }).code, "session_revoked");
   });
 
+  it("is signed out although a refresh was asked for at the same instant", async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const { client } = await signedIn();
+      const refreshing = client.refresh().catch(() => undefined);
+      assert.equal(await client.signOut(), true);
+      await refreshing;
+      assert.equal(client.session.getSnapshot().status, "signed-out", `round ${round}`);
+      assert.equal(await client.getAccessToken(), null);
+    }
+  });
+
   it("changes the password and goes on with the new token", async () => {
     const { client, chain } = await signedIn();
     const before = tokenIn(chain);
