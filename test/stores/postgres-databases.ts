@@ -55,7 +55,7 @@ export function postgresDatabases(server: PostgresServer, settings: DatabaseSett
   };
   const ask = async (text: string, values: unknown[] = []): Promise<Record<string, unknown>[]> => {
     const url = await server.url();
-    asking ??= new pg.Pool({ connectionString: url, max: 2 });
+    asking ??= askingPool(url);
     return (await asking.query(text, values)).rows;
   };
   const on = async (schema: string, instance = 0, options: PostgresOptions = {}): Promise<Store> => {
@@ -94,6 +94,12 @@ export function postgresDatabases(server: PostgresServer, settings: DatabaseSett
       },
     }),
   };
+}
+
+/** The end of the server may reach a connection before its own end does; then nobody is asking any more. */
+function askingPool(url: string): pg.Pool {
+  const pool = new pg.Pool({ connectionString: url, max: 2 });
+  return pool.on("connect", (client) => client.on("error", () => {}));
 }
 
 function poolOfPg(url: string, max: number): { readonly pool: PgPool; end(): Promise<void> } {
