@@ -3,7 +3,7 @@
 // said, which may hold names and addresses.
 
 import { PawlError } from "../core/errors.ts";
-import type { Row } from "./postgres-driver.ts";
+import type { Access } from "./postgres-access.ts";
 import { errorCode } from "./postgres-driver.ts";
 
 /** The schema of a store that names none. */
@@ -14,12 +14,6 @@ const schemaShape = /^[a-z_][a-z0-9_]{0,47}$/;
 const migrationAttemptsMax = 8;
 /** "Pawl" in ASCII, so that the advisory lock is not that of another program on this database. */
 const lockClass = 0x5061776c;
-
-/** How the schema asks its database; a script is one transaction. */
-export interface SchemaAccess {
-  query(text: string, values: readonly string[]): Promise<readonly Row[]>;
-  script(text: string): Promise<unknown>;
-}
 
 /** Returns `schema`. @throws PawlError `invalid_option` unless it is a plain name. */
 export function checkSchemaName(schema: string): string {
@@ -75,10 +69,23 @@ interface SchemaState {
  * keep Pawl's promises; `store_unavailable` where there is no schema and none may be made.
  */
 export async function migrate(
-  access: SchemaAccess,
+  access: Access,
   schema: string,
   canChange: boolean,
   steps: typeof migrations = migrations,
+): Promise<void> {
+  try {
+    await bringUpToDate(access, schema, canChange, steps);
+  } catch (error) {
+    throw openError(error);
+  }
+}
+
+async function bringUpToDate(
+  access: Access,
+  schema: string,
+  canChange: boolean,
+  steps: typeof migrations,
 ): Promise<void> {
   for (let attempt = 1; attempt <= migrationAttemptsMax; attempt += 1) {
     const state = await readState(access, schema);
@@ -94,7 +101,7 @@ export async function migrate(
       throw new PawlError("store_unavailable", detail);
     }
     try {
-      await access.script(migrationScript(schema, state, steps));
+      await access.migrate(migrationScript(schema, state, steps));
       return;
     } catch (error) {
       // Another process was faster: it wrote the same line of the journal, and this script was undone as a whole.
@@ -104,8 +111,8 @@ export async function migrate(
   throw new Error("other processes keep changing the schema");
 }
 
-async function readState(access: SchemaAccess, schema: string): Promise<SchemaState> {
-  const [row = {}] = await access.query(stateQuery, [schema]);
+async function readState(access: Access, schema: string): Promise<SchemaState> {
+  const [row = {}] = await access.query({ text: stateQuery }, schema);
   if (row.encoding !== "UTF8") {
     throw new PawlError("store_incompatible", "the database must have the encoding UTF8, or texts would not come back");
   }
@@ -120,7 +127,7 @@ async function readState(access: SchemaAccess, schema: string): Promise<SchemaSt
     if (Number(row.tables) === 0) return { version: 0, schemaExists };
     throw new PawlError("store_incompatible", `schema ${schema} holds tables that are not Pawl's; choose another name`);
   }
-  const [newest] = await access.query(`SELECT max(version) AS version FROM "${schema}".pawl_schema`, []);
+  const [newest] = await access.query({ text: `SELECT max(version) AS version FROM "${schema}".pawl_schema` });
   return { version: Number(newest?.version ?? 0), schemaExists };
 }
 
@@ -153,7 +160,7 @@ const refusals: Readonly<Record<string, string>> = {
 };
 
 /** What opening failed with, in words for whoever starts the program. */
-export function openError(cause: unknown): PawlError {
+function openError(cause: unknown): PawlError {
   if (cause instanceof PawlError) return cause;
   const code = String(errorCode(cause) ?? "no code");
   if (code === "42501") {

@@ -15,17 +15,22 @@ import type {
 } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import { nodePlatform } from "../platform/node.ts";
-import { checkCommit, checkDocumentChanges, checkLimit, firstSid, readSidArgument } from "./arguments.ts";
+import { checkCommit, checkDocumentChanges, checkLimit, readSidArgument } from "./arguments.ts";
 import { type FeedEntry, feedPage, readCursor, resumeFeed } from "./feed.ts";
-import { storeError } from "./group-commit.ts";
-import type { Deadline, PgPool, PostgresJsSql, Row, Statement, Value } from "./postgres-driver.ts";
-import { driverFor, errorCode } from "./postgres-driver.ts";
-import { checkSchemaName, migrate, openError, schemaDefault } from "./postgres-schema.ts";
+import { createLifecycle } from "./lifecycle.ts";
+import type { Access } from "./postgres-access.ts";
+import { createAccess } from "./postgres-access.ts";
+import type { PgPool, PostgresJsSql, Row, Value } from "./postgres-driver.ts";
+import { driverFor } from "./postgres-driver.ts";
+import { checkSchemaName, migrate, schemaDefault } from "./postgres-schema.ts";
 import type { Statements } from "./postgres-statements.ts";
 import { createStatements } from "./postgres-statements.ts";
+import type { Listen } from "./postgres-watch.ts";
 import { watch } from "./postgres-watch.ts";
 import { isSubject, sidBytes, sidText } from "./record-bounds.ts";
+import type { PackedRecord } from "./record-codec.ts";
 import { packRecord, unpackRecord } from "./record-codec.ts";
+import { isLapsed, purgeStep, whilePrefix } from "./sweep.ts";
 import { isPlainText } from "./text-codec.ts";
 
 export type { PgClient, PgPool, PostgresJsQuery, PostgresJsSql } from "./postgres-driver.ts";
@@ -52,17 +57,10 @@ export interface PostgresOptions {
 const timeoutDefault = 5_000;
 const timeoutMin = 100;
 const timeoutMax = 60_000;
-/** Making or changing tables may take longer than any call. */
-const migrationMilliseconds = 65_000;
-/** How often a statement is run that the database undid for the sake of another: nothing of it had happened. */
-const attemptsMax = 5;
-const undoneCodes: ReadonlySet<unknown> = new Set(["40001", "40P01"]);
 
 /** What the parts of the store work with. */
-interface Access {
+interface Open extends Access {
   readonly statements: Statements;
-  query(statement: Statement, ...values: Value[]): Promise<readonly Row[]>;
-  script(text: string): Promise<readonly Row[]>;
 }
 
 /**
@@ -83,94 +81,45 @@ export function postgresStore(library: PgPool | PostgresJsSql, options: Postgres
     throw new PawlError("invalid_option", why, { field: "store" });
   }
   const channel = notify ? `${schema}_revocations` : undefined;
-  const { scheduler } = platform;
-  const pending = new Set<Promise<unknown>>();
-  const watches = new Set<() => void>();
-  let state: "new" | "open" | "closed" = "new";
-  let opening: Promise<void> | undefined;
-  let closing: Promise<void> | undefined;
-
-  const bounded = <Result>(milliseconds: number, work: (deadline: Deadline) => Promise<Result>): Promise<Result> =>
-    within(scheduler, milliseconds, (deadline) => repeatUndone(() => work(deadline), deadline));
-  const access: Access = {
+  const open: Open = {
+    ...createAccess(driver, platform.scheduler, timeout),
     statements: createStatements(schema, channel, prepare),
-    query: (statement, ...values) => bounded(timeout, (deadline) => driver.query(statement, values, deadline)),
-    script: (text) => bounded(timeout, (deadline) => driver.script(text, deadline)),
   };
-  const open = async (): Promise<void> => {
-    try {
-      await migrate(
-        {
-          query: (text, values) => bounded(timeout, (deadline) => driver.query({ text }, values, deadline)),
-          script: (text) => bounded(migrationMilliseconds, (deadline) => driver.script(text, deadline)),
-        },
-        schema,
-        canMigrate,
-      );
-    } catch (error) {
-      throw openError(error);
-    }
-  };
-  const closed = (): PawlError =>
-    new PawlError("store_unavailable", state === "new" ? "the store is not open" : "the store is closed");
-  /** Runs `work` on the open database; everything the database throws becomes `store_unavailable`. */
-  const use = async <Result>(work: (access: Access) => Promise<Result>): Promise<Result> => {
-    if (state !== "open") throw closed();
-    const call = work(access);
-    pending.add(call);
-    try {
-      return await call;
-    } catch (error) {
-      throw storeError(error);
-    } finally {
-      pending.delete(call);
-    }
+  const watches = new Set<() => void>();
+  const { use, ...life } = createLifecycle({
+    open: () => migrate(open, schema, canMigrate),
+    close: () => {
+      for (const stop of watches) stop();
+    },
+  });
+  const watchRevocations = (listener: () => void): (() => void) => {
+    life.assertOpen();
+    const listen: Listen = (heard, lost) => driver.listen(channel as string, heard, lost);
+    const stop = watch(listen, platform.scheduler, listener);
+    watches.add(stop);
+    return () => {
+      watches.delete(stop);
+      stop();
+    };
   };
   return {
     kind: "postgres",
-    open: async () => {
-      if (state === "closed") throw closed();
-      opening ??= open();
-      try {
-        await opening;
-        if (state === "new") state = "open";
-      } finally {
-        if (state !== "open") opening = undefined;
-      }
-    },
-    read: (sid) => use((open) => read(open, sid)),
-    insert: (record) => use((open) => insert(open, record)),
-    commit: (next, expectedVersion, revocation) => use((open) => commit(open, next, expectedVersion, revocation)),
-    listBySubject: (subject, limit) => use((open) => listBySubject(open, subject, limit)),
-    listAll: (after, limit) => use((open) => listAll(open, after, limit)),
-    revocationsAfter: (cursor, nowSeconds, limit) => use((open) => revocationsAfter(open, cursor, nowSeconds, limit)),
-    ...(prepare &&
-      channel !== undefined && {
-        watchRevocations: (listener: () => void) => {
-          if (state !== "open") throw closed();
-          const stop = watch((heard, lost) => driver.listen(channel, heard, lost), scheduler, listener);
-          watches.add(stop);
-          return () => {
-            watches.delete(stop);
-            stop();
-          };
-        },
-      }),
-    purge: (lapsed, nowSeconds, from, limit) => use((open) => purge(open, lapsed, nowSeconds, from, limit)),
-    readDocument: (key) => use((open) => readDocument(open, key)),
-    writeDocuments: (changes) => use((open) => writeDocuments(open, changes)),
-    listDocuments: (prefix, after, limit) => use((open) => listDocuments(open, prefix, after, limit)),
-    now: () => use(async ({ query, statements }) => Number((await query(statements.now))[0]?.now)),
-    ping: () => use(async ({ query, statements }) => void (await query(statements.ping))),
-    close: () => {
-      const close = async (): Promise<void> => {
-        for (const stop of watches) stop();
-        await Promise.allSettled([opening, ...pending]);
-      };
-      state = "closed";
-      closing ??= close();
-      return closing;
-    },
+    open: life.open,
+    read: (sid) => use(() => read(open, sid)),
+    insert: (record) => use(() => insert(open, record)),
+    commit: (next, expectedVersion, revocation) => use(() => commit(open, next, expectedVersion, revocation)),
+    listBySubject: (subject, limit) => use(() => listBySubject(open, subject, limit)),
+    listAll: (after, limit) => use(() => listAll(open, after, limit)),
+    revocationsAfter: (cursor, nowSeconds, limit) => use(() => revocationsAfter(open, cursor, nowSeconds, limit)),
+    // A pooler would hand the connection that listens to somebody else.
+    ...(prepare && channel !== undefined ? { watchRevocations } : {}),
+    purge: (lapsed, nowSeconds, from, limit) => use(() => purge(open, lapsed, nowSeconds, from, limit)),
+    readDocument: (key) => use(() => readDocument(open, key)),
+    writeDocuments: (changes) => use(() => writeDocuments(open, changes)),
+    listDocuments: (prefix, after, limit) => use(() => listDocuments(open, prefix, after, limit)),
+    now: () => use(async () => Number((await open.query(open.statements.now))[0]?.now)),
+    ping: () => use(async () => void (await open.query(open.statements.ping))),
+    close: life.close,
   };
 }
 
@@ -180,47 +129,20 @@ function checkTimeout(milliseconds: number): number {
   throw new PawlError("invalid_option", accepted, { field: "timeoutMilliseconds" });
 }
 
-/** Waits for `work` no longer than this; what is late is given up, whatever becomes of it. */
-function within<Result>(
-  scheduler: Platform["scheduler"],
-  milliseconds: number,
-  work: (deadline: Deadline) => Promise<Result>,
-): Promise<Result> {
-  return new Promise((resolve, reject) => {
-    const deadline: Deadline = { isOver: false, giveUp: () => {} };
-    const stop = scheduler.every(milliseconds, () => {
-      stop();
-      deadline.isOver = true;
-      reject(new Error(`the database did not answer within ${milliseconds} ms`));
-      deadline.giveUp();
-    });
-    work(deadline).then(resolve, reject).finally(stop);
-  });
+/** A row of `sessions`; what it was selected by is given. */
+function packedOf(row: Row, known: { readonly sid?: string; readonly subject?: string } = {}): PackedRecord {
+  const { sid = sidText(row.sid as Uint8Array), subject = row.sub as string } = known;
+  return { sid, subject, version: Number(row.version), data: row.data as Uint8Array };
 }
 
-async function repeatUndone<Result>(work: () => Promise<Result>, deadline: Deadline): Promise<Result> {
-  for (let attempt = 1; ; attempt += 1) {
-    try {
-      return await work();
-    } catch (error) {
-      if (attempt === attemptsMax || deadline.isOver || !undoneCodes.has(errorCode(error))) throw error;
-    }
-  }
-}
-
-/** A row of `sessions` without the columns that the caller knows. */
-function recordOf(row: Row, sid: string, subject: string): SessionRecord {
-  return unpackRecord({ sid, subject, version: Number(row.version), data: row.data as Uint8Array });
-}
-
-async function read({ query, statements }: Access, sid: string): Promise<SessionRecord | undefined> {
+async function read({ query, statements }: Open, sid: string): Promise<SessionRecord | undefined> {
   const key = sidBytes(sid);
   if (key === undefined) return undefined;
   const [row] = await query(statements.read, key);
-  return row && recordOf(row, sid, row.sub as string);
+  return row && unpackRecord(packedOf(row, { sid }));
 }
 
-async function insert({ query, statements }: Access, record: SessionRecord): Promise<boolean> {
+async function insert({ query, statements }: Open, record: SessionRecord): Promise<boolean> {
   const data = packRecord(record);
   const { sid, subject, version, ended } = record;
   const rows = await query(statements.insert, sidBytes(sid) as Buffer, subject, version, ended !== undefined, data);
@@ -228,7 +150,7 @@ async function insert({ query, statements }: Access, record: SessionRecord): Pro
 }
 
 async function commit(
-  { query, statements }: Access,
+  { query, statements }: Open,
   next: SessionRecord,
   expectedVersion: number,
   revocation: Revocation | undefined,
@@ -249,42 +171,38 @@ function revocationValues({ sid, sub, notBefore, exp }: Revocation): Value[] {
   return [sid === undefined ? null : (sidBytes(sid) as Buffer), sub ?? null, notBefore, exp];
 }
 
-async function listBySubject({ query, statements }: Access, subject: string, limit: number): Promise<SessionRecord[]> {
+async function listBySubject({ query, statements }: Open, subject: string, limit: number): Promise<SessionRecord[]> {
   checkLimit(limit);
   // The database would refuse what no session can have, and a driver might mend it into somebody else's.
   if (!isSubject(subject)) return [];
   const rows = await query(statements.listBySubject, subject, limit);
-  return rows.map((row) => recordOf(row, sidText(row.sid as Uint8Array), subject));
+  return rows.map((row) => unpackRecord(packedOf(row, { subject })));
 }
 
-async function sessionsAfter({ query, statements }: Access, after: string | undefined, limit: number) {
+async function sessionsAfter({ query, statements }: Open, after: string | undefined, limit: number) {
   return await query(statements.listAll, readSidArgument(after) ?? Buffer.alloc(0), checkLimit(limit));
 }
 
-function listedRecord(row: Row): SessionRecord {
-  return recordOf(row, sidText(row.sid as Uint8Array), row.sub as string);
-}
-
-async function listAll(access: Access, after: string | undefined, limit: number): Promise<SessionRecord[]> {
-  return (await sessionsAfter(access, after, limit)).map(listedRecord);
+async function listAll(open: Open, after: string | undefined, limit: number): Promise<SessionRecord[]> {
+  return (await sessionsAfter(open, after, limit)).map((row) => unpackRecord(packedOf(row)));
 }
 
 async function revocationsAfter(
-  access: Access,
+  open: Open,
   cursor: string | undefined,
   nowSeconds: number,
   limit: number,
 ): Promise<RevocationPage> {
   const position = readCursor(cursor);
-  const rows = await access.query(
-    access.statements.revocationsAfter,
+  const rows = await open.query(
+    open.statements.revocationsAfter,
     position?.sequence ?? 0,
     nowSeconds,
     checkLimit(limit),
   );
   const entries = (part: string): FeedEntry[] => rows.filter((row) => row.part === part).map(entryOf);
   const { restarted } = resumeFeed(position, entries("seen")[0]);
-  if (restarted) return { ...(await revocationsAfter(access, undefined, nowSeconds, limit)), restarted };
+  if (restarted) return { ...(await revocationsAfter(open, undefined, nowSeconds, limit)), restarted };
   const page = entries("page").sort((one, other) => one.sequence - other.sequence);
   return feedPage(page, entries("newest")[0], limit, restarted);
 }
@@ -295,48 +213,38 @@ function entryOf({ seq, sid, sub, nbf, exp }: Row): FeedEntry {
 }
 
 async function purge(
-  access: Access,
+  open: Open,
   lapsed: (record: SessionRecord) => boolean,
   nowSeconds: number,
   from: string | undefined,
   limit: number,
 ): Promise<PurgeStep> {
-  const rows = await sessionsAfter(access, from, limit);
+  const rows = await sessionsAfter(open, from, limit);
   const gone = rows
-    .filter((row) => isLapsed(row, lapsed))
+    .filter((row) => isLapsed(packedOf(row), lapsed))
     .map((row) => ({ sid: Buffer.from(row.sid as Uint8Array).toString("hex"), version: Number(row.version) }));
-  const [removed = {}] = await access.query(access.statements.purge, JSON.stringify(gone), limit, nowSeconds);
-  const [sessions, entries] = [Number(removed.sessions), Number(removed.entries)];
-  const last = rows.at(-1);
-  const more = rows.length === limit || entries === limit;
-  return {
-    removed: sessions + entries,
-    next: more ? (last === undefined ? (from ?? firstSid) : sidText(last.sid as Uint8Array)) : undefined,
-  };
-}
-
-/** A row that cannot be read is left for a person to look at; it must not stop the sweep. */
-function isLapsed(row: Row, lapsed: (record: SessionRecord) => boolean): boolean {
-  let record: SessionRecord;
-  try {
-    record = listedRecord(row);
-  } catch {
-    return false;
-  }
-  return lapsed(record);
+  const [removed = {}] = await open.query(open.statements.purge, JSON.stringify(gone), limit, nowSeconds);
+  return purgeStep({
+    limit,
+    from,
+    examined: rows.length,
+    last: rows.at(-1)?.sid as Uint8Array | undefined,
+    sessionsRemoved: Number(removed.sessions),
+    entriesRemoved: Number(removed.entries),
+  });
 }
 
 function documentOf({ key, version, value }: Row): StoredDocument {
   return { key: key as string, version: Number(version), value: value as string };
 }
 
-async function readDocument({ query, statements }: Access, key: string): Promise<StoredDocument | undefined> {
+async function readDocument({ query, statements }: Open, key: string): Promise<StoredDocument | undefined> {
   if (!isPlainText(key)) return undefined;
   const [row] = await query(statements.readDocument, key);
   return row && documentOf(row);
 }
 
-async function writeDocuments({ script, statements }: Access, changes: readonly DocumentChange[]): Promise<boolean> {
+async function writeDocuments({ script, statements }: Open, changes: readonly DocumentChange[]): Promise<boolean> {
   checkDocumentChanges(changes);
   const wanted = changes.map(({ key, expectedVersion, value }) => ({ key, expected: expectedVersion, value }));
   const [row] = await script(statements.writeDocuments(wanted));
@@ -344,7 +252,7 @@ async function writeDocuments({ script, statements }: Access, changes: readonly 
 }
 
 async function listDocuments(
-  { query, statements }: Access,
+  { query, statements }: Open,
   prefix: string,
   after: string | undefined,
   limit: number,
@@ -352,8 +260,5 @@ async function listDocuments(
   checkLimit(limit);
   if (!isPlainText(prefix)) return [];
   if (after !== undefined && !isPlainText(after)) throw new PawlError("invalid_request", "the position is no key");
-  // Keys with one prefix are neighbours, so the page ends where the prefix does.
-  const found = (await query(statements.listDocuments, prefix, after ?? "", limit)).map(documentOf);
-  const end = found.findIndex(({ key }) => !key.startsWith(prefix));
-  return end === -1 ? found : found.slice(0, end);
+  return whilePrefix((await query(statements.listDocuments, prefix, after ?? "", limit)).map(documentOf), prefix);
 }

@@ -1,0 +1,102 @@
+// The Postgres store of the server and the command line: a pool of its own over whichever library is installed, `pg` first.
+// Owns the pool, its bounds and its end; the store is stores/postgres.ts. The URL never leaves this file.
+
+import { PawlError } from "../core/errors.ts";
+import type { Store } from "../core/ports.ts";
+import type { PgPool, PostgresJsSql } from "../stores/postgres.ts";
+import { postgresStore } from "../stores/postgres.ts";
+import type { PostgresUrl } from "./postgres-url.ts";
+import { readPostgresUrl } from "./postgres-url.ts";
+
+/** The longest a call takes, the wait for a connection included. */
+const callMilliseconds = 5_000;
+/** The database itself gives up a little earlier, so that its answer still arrives and the connection is kept. */
+const statementMilliseconds = 4_000;
+
+/** A pool and the way to end it. */
+interface OwnPool {
+  readonly library: PgPool | PostgresJsSql;
+  end(): Promise<void>;
+}
+
+interface PgPackage {
+  readonly Pool: new (options: object) => PgPool & { end(): Promise<void> };
+}
+
+type PostgresJsPackage = (url: string, options: object) => PostgresJsSql & { end(): Promise<void> };
+
+// Variables so that bundlers and type checkers of applications leave the optional packages alone.
+const pgName: string = "pg";
+const postgresJsName: string = "postgres";
+
+/**
+ * A store on a pool of its own, which ends with it.
+ * @param canCreate false: a database without Pawl's tables is refused rather than given some
+ * @throws PawlError `invalid_option` when no library is installed.
+ */
+export async function openPostgres(url: string, canCreate: boolean): Promise<Store> {
+  const { connection, schema, prepare, connections } = readPostgresUrl(url);
+  const pool = await createPool({ connection, schema, prepare, connections });
+  const store = postgresStore(pool.library, {
+    ...(schema === undefined ? {} : { schema }),
+    prepare,
+    migrate: canCreate,
+    timeoutMilliseconds: callMilliseconds,
+  });
+  let ending: Promise<void> | undefined;
+  const end = async (): Promise<void> => {
+    await store.close();
+    await pool.end();
+  };
+  return {
+    ...store,
+    close: () => {
+      ending ??= end();
+      return ending;
+    },
+  };
+}
+
+async function createPool(url: PostgresUrl): Promise<OwnPool> {
+  const pg = await load<{ readonly default: PgPackage }>(pgName);
+  if (pg !== undefined) return poolOfPg(pg.default, url);
+  const postgresJs = await load<{ readonly default: PostgresJsPackage }>(postgresJsName);
+  if (postgresJs !== undefined) return poolOfPostgresJs(postgresJs.default, url);
+  const detail = "a postgres: store needs a database library beside Pawl: npm install pg";
+  throw new PawlError("invalid_option", detail, { field: "store" });
+}
+
+async function load<Package>(name: string): Promise<Package | undefined> {
+  try {
+    return (await import(name)) as Package;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Settings that the database gets with the connection; a pooler would refuse the second. */
+function settingsOf({ prepare }: PostgresUrl): object {
+  return { application_name: "pawl", ...(prepare ? { statement_timeout: statementMilliseconds } : {}) };
+}
+
+function poolOfPg({ Pool }: PgPackage, url: PostgresUrl): OwnPool {
+  const pool = new Pool({
+    connectionString: url.connection,
+    max: url.connections,
+    connectionTimeoutMillis: callMilliseconds,
+    keepAlive: true,
+    ...settingsOf(url),
+  });
+  return { library: pool, end: () => pool.end() };
+}
+
+function poolOfPostgresJs(postgresJs: PostgresJsPackage, url: PostgresUrl): OwnPool {
+  const sql = postgresJs(url.connection, {
+    max: url.connections,
+    connect_timeout: callMilliseconds / 1000,
+    prepare: url.prepare,
+    onnotice: () => {},
+    connection: settingsOf(url),
+  });
+  return { library: sql, end: () => sql.end() };
+}
