@@ -23,7 +23,7 @@ interface PgPackage {
   readonly Pool: new (options: object) => PgPool & { end(): Promise<void> };
 }
 
-type PostgresJsPackage = (url: string, options: object) => PostgresJsSql & { end(): Promise<void> };
+type PostgresJsPackage = (url: string, options: object) => PostgresJsSql & { end(options: object): Promise<void> };
 
 // Variables so that bundlers and type checkers of applications leave the optional packages alone.
 const pgName: string = "pg";
@@ -96,7 +96,10 @@ function poolOfPostgresJs(postgresJs: PostgresJsPackage, url: PostgresUrl): OwnP
     connect_timeout: callMilliseconds / 1000,
     prepare: url.prepare,
     onnotice: () => {},
+    // Pawl reads no arrays; and a connection that breaks while these types are fetched would end the process.
+    fetch_types: false,
     connection: settingsOf(url),
   });
-  return { library: sql, end: () => sql.end() };
+  // Without a bound it waits for connections that were lost.
+  return { library: sql, end: () => sql.end({ timeout: callMilliseconds / 1000 }) };
 }

@@ -178,8 +178,13 @@ function driverForPostgresJs(sql: PostgresJsSql): Driver {
       (await run(sql.unsafe(text, [...values] as never[], { prepare: name !== undefined }), deadline)) as Row[],
     script: async (text, deadline) => ((await run(sql.unsafe(text), deadline)) as Row[][]).at(-1) ?? [],
     listen: async (channel, heard) => {
+      let isOn = false;
       // The library makes this connection again by itself; whenever it has done so, something may have been missed.
-      const { unlisten } = await sql.listen(channel, heard, heard);
+      const again = (): void => {
+        if (isOn) heard();
+      };
+      const { unlisten } = await sql.listen(channel, heard, again);
+      isOn = true;
       return () => {
         unlisten().catch(nothing);
       };

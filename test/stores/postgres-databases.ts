@@ -108,8 +108,8 @@ function poolOfPg(url: string, max: number): { readonly pool: PgPool; end(): Pro
 }
 
 function poolOfPostgresJs(url: string, max: number): { readonly pool: PostgresJsSql; end(): Promise<void> } {
-  const sql = postgres(url, { max, onnotice: () => {} });
-  return { pool: sql, end: () => sql.end() };
+  const sql = postgres(url, { max, onnotice: () => {}, fetch_types: false });
+  return { pool: sql, end: () => sql.end({ timeout: 1 }) };
 }
 
 /** The files of the tables and indexes of a schema, and the write-ahead log from `start` on. */
