@@ -29,17 +29,20 @@ type PostgresJsPackage = (url: string, options: object) => PostgresJsSql & { end
 const pgName: string = "pg";
 const postgresJsName: string = "postgres";
 
+/** Imports an optional package; `undefined` when it is not installed. */
+export type LoadPackage = (name: string) => Promise<{ readonly default: unknown } | undefined>;
+
 /**
  * A store on a pool of its own, which ends with it.
  * @param canCreate false: a database without Pawl's tables is refused rather than given some
  * @throws PawlError `invalid_option` when no library is installed.
  */
-export async function openPostgres(url: string, canCreate: boolean): Promise<Store> {
-  const { connection, schema, prepare, connections } = readPostgresUrl(url);
-  const pool = await createPool({ connection, schema, prepare, connections });
+export async function openPostgres(url: string, canCreate: boolean, load: LoadPackage = importPackage): Promise<Store> {
+  const parsed = readPostgresUrl(url);
+  const pool = await createPool(parsed, load);
   const store = postgresStore(pool.library, {
-    ...(schema === undefined ? {} : { schema }),
-    prepare,
+    ...(parsed.schema === undefined ? {} : { schema: parsed.schema }),
+    prepare: parsed.prepare,
     migrate: canCreate,
     timeoutMilliseconds: callMilliseconds,
   });
@@ -57,18 +60,18 @@ export async function openPostgres(url: string, canCreate: boolean): Promise<Sto
   };
 }
 
-async function createPool(url: PostgresUrl): Promise<OwnPool> {
-  const pg = await load<{ readonly default: PgPackage }>(pgName);
-  if (pg !== undefined) return poolOfPg(pg.default, url);
-  const postgresJs = await load<{ readonly default: PostgresJsPackage }>(postgresJsName);
-  if (postgresJs !== undefined) return poolOfPostgresJs(postgresJs.default, url);
+async function createPool(url: PostgresUrl, load: LoadPackage): Promise<OwnPool> {
+  const pg = await load(pgName);
+  if (pg !== undefined) return poolOfPg(pg.default as PgPackage, url);
+  const postgresJs = await load(postgresJsName);
+  if (postgresJs !== undefined) return poolOfPostgresJs(postgresJs.default as PostgresJsPackage, url);
   const detail = "a postgres: store needs a database library beside Pawl: npm install pg";
   throw new PawlError("invalid_option", detail, { field: "store" });
 }
 
-async function load<Package>(name: string): Promise<Package | undefined> {
+async function importPackage(name: string): ReturnType<LoadPackage> {
   try {
-    return (await import(name)) as Package;
+    return (await import(name)) as { readonly default: unknown };
   } catch {
     return undefined;
   }
