@@ -62,20 +62,21 @@ export interface PostgresSettings {
   readonly durable?: boolean;
 }
 
-interface Account {
+/** A user of the system. */
+export interface Account {
   readonly uid: number;
   readonly gid: number;
 }
 
-/** Postgres refuses to run as root; then it gets the user of the Debian package, or nobody. */
-function accountForServer(): Account | undefined {
+/** Databases and poolers refuse to run as root; then they get the user of the Debian package, or nobody. */
+export function accountForServer(): Account | undefined {
   if (process.getuid?.() !== 0) return undefined;
   const lines = readFileSync("/etc/passwd", "utf8").split("\n");
   for (const name of ["postgres", "nobody"]) {
     const [, , uid, gid] = lines.find((line) => line.startsWith(`${name}:`))?.split(":") ?? [];
     if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
   }
-  throw new Error("Postgres cannot run as root, and there is no user postgres or nobody");
+  throw new Error("a database cannot run as root, and there is no user postgres or nobody");
 }
 
 function run(program: string, argv: readonly string[], account: Account | undefined): void {
@@ -170,7 +171,7 @@ export function postgresServer(version: PostgresVersion, settings: PostgresSetti
 }
 
 /** Resolves when the server answers; the time it takes is bounded. */
-async function answers(url: string): Promise<void> {
+export async function answers(url: string): Promise<void> {
   const end = Date.now() + startMilliseconds;
   for (;;) {
     const client = new pg.Client({ connectionString: url });
