@@ -2,6 +2,7 @@
 // Owns the tables, their versions and the words for a database that cannot be opened; never repeats what the database
 // said, which may hold names and addresses.
 
+import { crc32 } from "node:zlib";
 import { PawlError } from "../core/errors.ts";
 import type { Access } from "./postgres-access.ts";
 import { errorCode } from "./postgres-driver.ts";
@@ -140,7 +141,7 @@ function migrationScript(schema: string, state: SchemaState, steps: typeof migra
     "SET TRANSACTION ISOLATION LEVEL READ COMMITTED",
     "SET LOCAL client_min_messages = warning",
     "SET LOCAL statement_timeout = 60000",
-    `SELECT pg_advisory_xact_lock(${lockClass}, hashtext('${schema}'))`,
+    `SELECT pg_advisory_xact_lock(${lockClass}, ${crc32(schema) | 0})`,
     // Asked for only where needed: it takes a privilege that a role may well lack where the schema is there.
     ...(state.schemaExists ? [] : [`CREATE SCHEMA IF NOT EXISTS ${quoted}`]),
     `CREATE TABLE IF NOT EXISTS ${quoted}.pawl_schema (version integer PRIMARY KEY, applied timestamptz NOT NULL DEFAULT now())`,
@@ -152,6 +153,7 @@ function migrationScript(schema: string, state: SchemaState, steps: typeof migra
 const refusals: Readonly<Record<string, string>> = {
   "28P01": "the database refuses the user or the password",
   "28000": "the database refuses the user, or a connection without TLS",
+  "08P01": "the connection is refused; behind a pooler that shares connections, give prepare=false",
   "3D000": "there is no database of this name; create it first",
   "53300": "the database takes no more connections",
   ECONNREFUSED: "nothing answers at the address of the database",

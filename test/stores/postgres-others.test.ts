@@ -23,6 +23,5 @@ function check(version: PostgresVersion, library: Library, options: PostgresOpti
 }
 
 check(18, "postgres");
-check(18, "postgres", { prepare: false });
 check(18, "pg", { prepare: false });
 check(15, "pg");
