@@ -24,10 +24,10 @@ const connectionsMax = 200;
  * @throws Refused
  */
 export function readPostgresUrl(text: string): PostgresUrl {
-  // Only the part after the question mark is parsed: hosts and paths of sockets are the library's business.
+  // Only the part after the question mark is taken apart: hosts and paths of sockets are the library's business.
   const at = text.indexOf("?");
   const base = at === -1 ? text : text.slice(0, at);
-  if (!/^postgres(ql)?:\/\/[^\s]+$/i.test(base))
+  if (!/^postgres(ql)?:\/\/[^\s]+$/i.test(base) || !URL.canParse(base))
     throw new Refused("a URL is postgres://user:password@host:port/database");
   const parameters = new URLSearchParams(at === -1 ? "" : text.slice(at + 1));
   const take = (name: string): string | undefined => {

@@ -233,7 +233,12 @@ describe("a bad option", () => {
       "postgress://u:hunter2@h/x",
       "postgres://u:hunter2@h/x?prepare=no",
     ];
-    for (const store of [...bad, "postgres://h/x?password=hunter2&connections=0", "postgres://u:hun ter2@h/x"]) {
+    for (const store of [
+      ...bad,
+      "postgres://h/x?password=hunter2&connections=0",
+      "postgres://u:hun ter2@h/x",
+      "postgres://u:hunter2@h:x/y",
+    ]) {
       const told = refusal({ flags: { store } });
       assert.match(told, /^--store /);
       assert.doesNotMatch(told, /hun/);

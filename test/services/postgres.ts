@@ -49,6 +49,8 @@ export interface PostgresServer {
   start(): Promise<void>;
   /** Ends it as an operator would; open connections are closed. */
   stop(): Promise<void>;
+  /** Ends it as a power cut would end its processes; what was flushed stays. */
+  crash(): Promise<void>;
   /** What is to be done at the end of the test file while the server is still there. */
   beforeEnd(task: () => Promise<void>): void;
 }
@@ -97,7 +99,7 @@ export function postgresServer(version: PostgresVersion, settings: PostgresSetti
   if (external !== undefined && version === 18) {
     const refuse = (): Promise<void> => Promise.reject(new Error("PAWL_TEST_POSTGRES is not ours to stop"));
     const beforeEnd = (task: () => Promise<void>): void => after(task);
-    return { url: async () => external, folder: undefined, start: refuse, stop: refuse, beforeEnd };
+    return { url: async () => external, folder: undefined, start: refuse, stop: refuse, crash: refuse, beforeEnd };
   }
   const account = accountForServer();
   const folder = mkdtempSync(join(tmpdir(), "pawl-postgres-"));
@@ -141,12 +143,12 @@ export function postgresServer(version: PostgresVersion, settings: PostgresSetti
     }
   };
   const url = (): string => `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
-  const stop = async (): Promise<void> => {
+  const stop = async (signal: NodeJS.Signals = "SIGINT"): Promise<void> => {
     const server = child;
     child = undefined;
     if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
     const ended = once(server, "exit");
-    server.kill("SIGINT");
+    server.kill(signal);
     await ended;
   };
   process.once("exit", () => child?.kill("SIGKILL"));
@@ -163,7 +165,9 @@ export function postgresServer(version: PostgresVersion, settings: PostgresSetti
     },
     folder: data,
     start: spawnServer,
-    stop,
+    stop: () => stop(),
+    // Its children notice within moments that it is gone, and end; until then it cannot be started again.
+    crash: () => stop("SIGKILL"),
     beforeEnd: (task) => {
       endings.push(task);
     },

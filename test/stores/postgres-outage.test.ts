@@ -9,12 +9,14 @@ import pg from "pg";
 import type { PawlError } from "../../src/core/errors.ts";
 import type { Store } from "../../src/core/ports.ts";
 import type { SessionRecord } from "../../src/core/record.ts";
+import { postgresStore } from "../../src/stores/postgres.ts";
 import { createSamples } from "../../src/testing/session-samples.ts";
 import { ownServerMissing, postgresServer } from "../services/postgres.ts";
 import type { Library } from "./postgres-databases.ts";
 import { postgresDatabases } from "./postgres-databases.ts";
 
-const server = postgresServer(18);
+// Flushes as in production: what is acknowledged here has to outlive the server.
+const server = postgresServer(18, { durable: true });
 const patienceMilliseconds = 30_000;
 const libraries: readonly Library[] = ["pg", "postgres"];
 
@@ -33,6 +35,10 @@ async function eventually(check: () => Promise<unknown>): Promise<void> {
     }
   }
 }
+
+/** Cuts every connection but the one that asks. */
+const cutAll =
+  "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'";
 
 /** Reads and commits in a circle until told to stop; resolves the codes of what failed. */
 function keepBusy(store: Store, first: SessionRecord): { stop(): Promise<{ codes: unknown[]; commits: number }> } {
@@ -70,12 +76,6 @@ for (const library of libraries) {
       await store.open();
       return store;
     };
-    /** Cuts every connection but the one that asks. */
-    const cut = (): Promise<unknown> =>
-      ask(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'",
-      );
-
     it("fails calls as unavailable while connections are cut, and goes on by itself", async (t) => {
       const store = await opened(t);
       const record = createSamples().record();
@@ -83,7 +83,7 @@ for (const library of libraries) {
       const busy = keepBusy(store, record);
       for (let round = 0; round < 5; round += 1) {
         await pause(100);
-        await cut();
+        await ask(cutAll);
       }
       await eventually(() => store.ping());
       const { codes, commits } = await busy.stop();
@@ -104,7 +104,7 @@ for (const library of libraries) {
       assert.ok(stop);
       t.after(stop);
       await eventually(async () => assert.equal(heard, 1, "told once when it listens"));
-      await cut();
+      await ask(cutAll);
       await eventually(async () => assert.ok(heard >= 2, "told when it listens again"));
       const before = heard;
       const samples = createSamples();
@@ -127,6 +127,25 @@ for (const library of libraries) {
       await server.start();
       await eventually(() => store.ping());
       await eventually(async () => assert.ok(heard >= 2, "told when it listens again"));
+    });
+
+    it("keeps what was acknowledged when the server is killed, and goes on after it is back", async (t) => {
+      const store = await opened(t);
+      const samples = createSamples();
+      const record = samples.record();
+      await store.insert(record);
+      const busy = keepBusy(store, record);
+      await pause(300);
+      await server.crash();
+      await pause(200);
+      await eventually(() => server.start());
+      await eventually(() => store.ping());
+      const { codes, commits } = await busy.stop();
+      assert.ok(commits > 0);
+      assert.deepEqual([...new Set(codes)], ["store_unavailable"]);
+      const { version } = (await store.read(record.sid)) as SessionRecord;
+      assert.ok(version > commits && version <= 1 + commits + codes.length, `${version}, ${commits}, ${codes.length}`);
+      assert.equal(await store.commit(samples.refreshed({ ...record, version }), version), true);
     });
 
     it("gives up a call that waits for somebody's lock, and works when that is gone", async (t) => {
@@ -192,9 +211,28 @@ const small = {
   postgres: [1, 2].map((connections) => postgresDatabases(server, { library: "postgres", connections })),
 };
 
+describe("a server that became a standby", { skip: ownServerMissing(18) }, () => {
+  it("refuses writes until a new connection finds the new primary; the old one is not kept", async (t) => {
+    const { create, ask } = postgresDatabases(server, { connections: 1 });
+    const store = await create();
+    t.after(() => store.close());
+    await store.open();
+    const samples = createSamples();
+    const record = samples.record();
+    const readOnly = (value: string): Promise<unknown> =>
+      ask(`ALTER ROLE pawl SET default_transaction_read_only = ${value}`);
+    await readOnly("on");
+    t.after(() => readOnly("off"));
+    await ask(cutAll);
+    await eventually(() => store.ping());
+    await assert.rejects(store.insert(record), { code: "store_unavailable" });
+    await readOnly("off");
+    await eventually(async () => assert.equal(await store.insert(record), true));
+  });
+});
+
 describe("a pool of the application", { skip: ownServerMissing(18) }, () => {
   it("whose connections are all in use elsewhere makes a call unavailable, and is left open by close()", async (t) => {
-    const { postgresStore } = await import("../../src/stores/postgres.ts");
     const pool = new pg.Pool({ connectionString: await server.url(), max: 1 });
     t.after(() => pool.end());
     const store = postgresStore(pool, { schema: small.pg[0]?.fresh() as string, timeoutMilliseconds: 300 });
