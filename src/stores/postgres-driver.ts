@@ -13,7 +13,7 @@ export interface Statement {
   readonly text: string;
 }
 
-/** How long a call may take. Who runs it says how to give up, and starts nothing once it is over. */
+/** How long a call may take. Who runs it may say how to give up, and starts nothing once it is over. */
 export interface Deadline {
   isOver: boolean;
   giveUp: () => void;
@@ -45,14 +45,9 @@ export interface PgPool {
   on(event: "error", listener: (error: Error) => void): unknown;
 }
 
-/** A query of the package `postgres`: a promise that can be given up. */
-export interface PostgresJsQuery extends PromiseLike<unknown> {
-  cancel(): unknown;
-}
-
 /** The part of `sql` of the package `postgres` that is used. */
 export interface PostgresJsSql {
-  unsafe(text: string, values?: never[], options?: { prepare?: boolean }): PostgresJsQuery;
+  unsafe(text: string, values?: never[], options?: { prepare?: boolean }): PromiseLike<unknown>;
   listen(
     channel: string,
     heard: (payload: string) => void,
@@ -167,16 +162,12 @@ async function listenWithPg(pool: PgPool, channel: string, heard: () => void, lo
 }
 
 function driverForPostgresJs(sql: PostgresJsSql): Driver {
-  const run = async (query: PostgresJsQuery, deadline: Deadline): Promise<unknown> => {
-    deadline.giveUp = () => {
-      Promise.resolve(query.cancel()).catch(nothing);
-    };
-    return await query;
-  };
+  // Nothing is given up when its time is over, only no longer waited for: the library's own way to cancel a query that is
+  // already sent gives its answer to the next query on that connection.
   return {
-    query: async ({ name, text }, values, deadline) =>
-      (await run(sql.unsafe(text, [...values] as never[], { prepare: name !== undefined }), deadline)) as Row[],
-    script: async (text, deadline) => ((await run(sql.unsafe(text), deadline)) as Row[][]).at(-1) ?? [],
+    query: async ({ name, text }, values) =>
+      (await sql.unsafe(text, [...values] as never[], { prepare: name !== undefined })) as Row[],
+    script: async (text) => ((await sql.unsafe(text)) as Row[][]).at(-1) ?? [],
     listen: async (channel, heard) => {
       let isOn = false;
       // The library makes this connection again by itself; whenever it has done so, something may have been missed.

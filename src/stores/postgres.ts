@@ -33,7 +33,7 @@ import { packRecord, unpackRecord } from "./record-codec.ts";
 import { isLapsed, purgeStep, whilePrefix } from "./sweep.ts";
 import { isPlainText } from "./text-codec.ts";
 
-export type { PgClient, PgPool, PostgresJsQuery, PostgresJsSql } from "./postgres-driver.ts";
+export type { PgClient, PgPool, PostgresJsSql } from "./postgres-driver.ts";
 
 /** Options of {@link postgresStore}. */
 export interface PostgresOptions {
