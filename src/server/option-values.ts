@@ -3,16 +3,10 @@
 // The table of options (names, defaults, accepted values in words) is config.ts.
 
 import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
+import { readPostgresUrl } from "./postgres-url.ts";
+import { Refused } from "./refused.ts";
 
-/** A value that is not accepted; `reason` says more than the option's own sentence, where there is more to say. */
-export class Refused extends Error {
-  readonly reason: string | undefined;
-
-  constructor(reason?: string) {
-    super(reason ?? "not accepted");
-    this.reason = reason;
-  }
-}
+export { Refused } from "./refused.ts";
 
 const unitSeconds: Readonly<Record<string, number>> = { "": 1, s: 1, m: 60, h: 3600, d: 86_400 };
 
@@ -103,15 +97,27 @@ export type StoreChoice =
       readonly kind: "sqlite";
       /** As given: relative to the working folder. */
       readonly file: string;
+    }
+  | {
+      readonly kind: "postgres";
+      /** As given, password included: it must not reach a log or an error. */
+      readonly url: string;
     };
 
-/** `sqlite:<file>` or `memory:`. */
+/** True for a store that several machines share: its secret comes from outside. */
+export function isNetworked({ kind }: StoreChoice): boolean {
+  return kind === "postgres";
+}
+
+/** `sqlite:<file>`, `postgres://…` or `memory:`. */
 export function readStore(text: string): StoreChoice {
   if (text === "memory:") return { kind: "memory" };
   const scheme = /^([A-Za-z]+):/.exec(text)?.[1]?.toLowerCase();
-  if (scheme === "postgres" || scheme === "postgresql" || scheme === "redis" || scheme === "rediss") {
-    throw new Refused(`${scheme}: stores arrive in a later version`);
+  if (scheme === "postgres" || scheme === "postgresql") {
+    readPostgresUrl(text);
+    return { kind: "postgres", url: text };
   }
+  if (scheme === "redis" || scheme === "rediss") throw new Refused(`${scheme}: stores arrive in a later version`);
   const file = text.slice("sqlite:".length);
   if (!text.startsWith("sqlite:") || file.trim() === "" || file.includes("\0")) throw new Refused();
   if (file === ":memory:") throw new Refused("for a store without a file use memory:");

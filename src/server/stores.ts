@@ -9,10 +9,19 @@ import type { SessionsOptions } from "../engine/types.ts";
 import type { Settings } from "./config.ts";
 import type { StoreChoice } from "./option-values.ts";
 
-/** The store that the options name, not opened yet. `directory` is what a relative file is relative to. */
-export async function createStore(choice: StoreChoice, directory: string): Promise<Store> {
-  if (choice.kind === "memory") return (await import("../stores/memory.ts")).memoryStore();
-  return (await import("../stores/sqlite.ts")).sqliteStore(resolve(directory, choice.file));
+/**
+ * The store that the options name, not opened yet. `directory` is what a relative file is relative to.
+ * @param canCreate false: a shared database without Pawl's tables is refused when it is opened
+ */
+export async function createStore(choice: StoreChoice, directory: string, canCreate = true): Promise<Store> {
+  switch (choice.kind) {
+    case "memory":
+      return (await import("../stores/memory.ts")).memoryStore();
+    case "sqlite":
+      return (await import("../stores/sqlite.ts")).sqliteStore(resolve(directory, choice.file));
+    default:
+      return await (await import("./postgres-pool.ts")).openPostgres(choice.url, canCreate);
+  }
 }
 
 /** True when opening the store would create it. */
@@ -43,9 +52,13 @@ export async function rememberIssuer(store: Store, issuer: string): Promise<void
 }
 
 /** The issuer of the server that last started on this store. */
-export async function recallIssuer(choice: StoreChoice, directory: string): Promise<string | undefined> {
+export async function recallIssuer(
+  choice: StoreChoice,
+  directory: string,
+  canCreate: boolean,
+): Promise<string | undefined> {
   if (choice.kind === "memory" || storeIsNew(choice, directory)) return undefined;
-  const store = await createStore(choice, directory);
+  const store = await createStore(choice, directory, canCreate);
   try {
     await store.open();
     return (await store.readDocument(issuerKey))?.value;
@@ -57,12 +70,12 @@ export async function recallIssuer(choice: StoreChoice, directory: string): Prom
 /** @throws PawlError `invalid_option` for a store that another process cannot open. */
 export function refuseMemory(choice: StoreChoice): void {
   if (choice.kind !== "memory") return;
-  const why = "a memory: store lives inside the server process; commands need --store sqlite:<file>";
+  const why = "a memory: store lives inside the server process; commands need --store sqlite:<file> or postgres://…";
   throw new PawlError("invalid_option", why, { field: "store" });
 }
 
 /** @throws PawlError `store_unavailable`: a mistyped name must not create an empty database. */
 export function refuseMissing(choice: StoreChoice, directory: string): void {
-  if (choice.kind === "memory" || !storeIsNew(choice, directory)) return;
+  if (choice.kind !== "sqlite" || !storeIsNew(choice, directory)) return;
   throw new PawlError("store_unavailable", `there is no database at ${choice.file}; \`pawl serve\` creates one`);
 }

@@ -17,7 +17,7 @@ import type {
 } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import { nodePlatform } from "../platform/node.ts";
-import { checkCommit, checkDocumentChanges, checkLimit, firstSid, readSidArgument } from "./arguments.ts";
+import { checkCommit, checkDocumentChanges, checkLimit, readSidArgument } from "./arguments.ts";
 import { type FeedEntry, type FeedPosition, feedPage, readCursor, resumeFeed } from "./feed.ts";
 import type { GroupCommit } from "./group-commit.ts";
 import { createGroupCommit, lockPauseMilliseconds, storeError } from "./group-commit.ts";
@@ -27,6 +27,7 @@ import { claimFile, configure, loadSqlite, migrate, rollBack } from "./sqlite-sc
 import { readOrMakeSecret } from "./sqlite-secret.ts";
 import type { CommitParameters, RevocationParameters, RevocationRow, Statements } from "./sqlite-statements.ts";
 import { prepareStatements } from "./sqlite-statements.ts";
+import { isLapsed, purgeStep, whilePrefix } from "./sweep.ts";
 import { isPlainText } from "./text-codec.ts";
 
 /** Options of {@link sqliteStore}. */
@@ -300,33 +301,14 @@ async function purge(
   limit: number,
 ): Promise<PurgeStep> {
   const rows = statements.listAll.all(readSidArgument(from) ?? Buffer.alloc(0), limit);
-  const gone = rows.filter((row) => isLapsed(row, lapsed));
+  const gone = rows.filter((row) => isLapsed({ ...row, sid: sidText(row.sid), subject: row.sub }, lapsed));
   const removed = await writes.run(() => {
     // By version as well: a row that was used between the look and this transaction stays.
     const sessions = gone.map((row) => Number(statements.removeSession.run(row.sid, row.version).changes));
-    const entries = Number(statements.removeRevocations.run(limit, nowSeconds).changes);
-    return { sessions: sessions.reduce((sum, changes) => sum + changes, 0), entries };
+    const entriesRemoved = Number(statements.removeRevocations.run(limit, nowSeconds).changes);
+    return { sessionsRemoved: sessions.reduce((sum, changes) => sum + changes, 0), entriesRemoved };
   });
-  const last = rows.at(-1);
-  const more = rows.length === limit || removed.entries === limit;
-  return {
-    removed: removed.sessions + removed.entries,
-    next: more ? (last === undefined ? (from ?? firstSid) : sidText(last.sid)) : undefined,
-  };
-}
-
-/** A row that cannot be read is left for a person to look at; it must not stop the sweep. */
-function isLapsed(
-  row: { sid: Uint8Array; sub: string; version: number; data: Uint8Array },
-  lapsed: (record: SessionRecord) => boolean,
-): boolean {
-  let record: SessionRecord;
-  try {
-    record = unpackRecord({ ...row, sid: sidText(row.sid), subject: row.sub });
-  } catch {
-    return false;
-  }
-  return lapsed(record);
+  return purgeStep({ limit, from, examined: rows.length, last: rows.at(-1)?.sid, ...removed });
 }
 
 function readDocument(statements: Statements, key: string): StoredDocument | undefined {
@@ -360,8 +342,6 @@ function listDocuments(
   after: string | undefined,
   limit: number,
 ): StoredDocument[] {
-  // Keys with one prefix are neighbours, so the page ends where the prefix does.
-  const rows = statements.listDocuments.all(prefix, after ?? "", limit).map((row) => ({ ...row }));
-  const end = rows.findIndex((row) => !row.key.startsWith(prefix));
-  return end === -1 ? rows : rows.slice(0, end);
+  const found = statements.listDocuments.all(prefix, after ?? "", limit).map((row) => ({ ...row }));
+  return whilePrefix(found, prefix);
 }

@@ -59,7 +59,8 @@ export async function compareWithMemory(
 /**
  * Declares the whole suite for one store: rows of random store calls, and rows of random doings of two engines on it
  * (sign-in, refresh, confirm, logout, revocation, lists, feed, purge, clock steps to the exact borders of the rules, two
- * calls at once in a fixed order), each compared with the memory store after every step.
+ * calls at once in a fixed order), each compared with the memory store after every step. Store calls made at once take
+ * effect in their order in memory, so give a store that runs them side by side one connection here.
  * @example
  * differentialSuite("postgres", { create: async () => postgresStore(freshDatabase()) });
  * @example

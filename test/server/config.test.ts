@@ -149,7 +149,17 @@ const bad: Readonly<Record<string, readonly string[]>> = {
     "https://user:pw@a.example",
     "null",
   ],
-  PAWL_STORE: ["", "sqlite:", "sqlite: ", "sqlite::memory:", "memory", "memory:x", "mysql://x", "./data/pawl.db"],
+  PAWL_STORE: [
+    "",
+    "sqlite:",
+    "sqlite: ",
+    "sqlite::memory:",
+    "memory",
+    "memory:x",
+    "mysql://x",
+    "postgres:x",
+    "./data/pawl.db",
+  ],
   PAWL_SECRET: ["short", `${secret}=`, "a".repeat(42), `${secret},`, `${secret},${secret}`, "ä".repeat(50)],
   PAWL_AUDIENCE: ["a b", "a\nb", "x".repeat(256)],
   PAWL_ALG: ["HS256", "es256", "none", "PS256"],
@@ -204,8 +214,34 @@ describe("a bad option", () => {
   });
 
   it("says when a store arrives later", () => {
-    for (const value of ["postgres://localhost/x", "postgresql://x", "redis://x", "rediss://x"]) {
+    for (const value of ["redis://x", "rediss://x"]) {
       assert.match(refusal({ flags: { store: value } }), /later version/);
+    }
+  });
+
+  it("is a shared store without the secret that its nodes share", () => {
+    for (const value of ["postgres://localhost/x", "postgresql://u:p@h/x?schema=s"]) {
+      assert.match(refusal({ flags: { store: value } }), /^PAWL_SECRET is required with a postgres: store/);
+      const given = settings({ flags: { store: value }, environment: { PAWL_SECRET: secret } });
+      assert.deepEqual(given.store, { kind: "postgres", url: value });
+    }
+  });
+
+  it("never repeats the password of a database", () => {
+    const bad = [
+      "postgres://u:hunter2@h/x?schema=BAD",
+      "postgress://u:hunter2@h/x",
+      "postgres://u:hunter2@h/x?prepare=no",
+    ];
+    for (const store of [
+      ...bad,
+      "postgres://h/x?password=hunter2&connections=0",
+      "postgres://u:hun ter2@h/x",
+      "postgres://u:hunter2@h:x/y",
+    ]) {
+      const told = refusal({ flags: { store } });
+      assert.match(told, /^--store /);
+      assert.doesNotMatch(told, /hun/);
     }
   });
 

@@ -1,14 +1,19 @@
-// One of the two processes of two-processes.test.ts: opens the file it is told, says "ready", and on "go" does its part.
+// One of the processes of processes.test.ts: opens the database it is told, says "ready", and on "go" does its part.
 // Tokens go back to the parent as hashes only.
 
 import { createHash } from "node:crypto";
 import type { SessionRecord, Store } from "../../src/index.ts";
 import { createSessions } from "../../src/index.ts";
-import { sqliteStore } from "../../src/stores/sqlite.ts";
+import { readStore } from "../../src/server/option-values.ts";
+import { createStore } from "../../src/server/stores.ts";
 import { createSamples } from "../../src/testing/session-samples.ts";
 
-/** What a child is told, as its arguments: a number that tells the children apart, the file, the part. */
-const [number = "", file = "", part = "", shared = ""] = process.argv.slice(2);
+/**
+ * What a child is told, as its arguments: a number that tells the children apart, the database as the server takes it, the
+ * part, how often to do it.
+ */
+const [number = "", database = "", part = "", times = "", shared = ""] = process.argv.slice(2);
+const secret = Buffer.alloc(32, 7).toString("base64url");
 
 /** Adds one to the shared session until it has done so `times` times; resolves the versions it won. */
 async function increment(store: Store, sid: string, times: number): Promise<number[]> {
@@ -37,7 +42,7 @@ async function revoke(store: Store, times: number): Promise<number[]> {
 
 /** Refreshes the shared token many times under one attempt; resolves the hashes of what came back. */
 async function refresh(store: Store, times: number): Promise<string[]> {
-  const sessions = await createSessions({ store });
+  const sessions = await createSessions({ store, ...(store.embeddedSecret ? {} : { secret }) });
   const results = await Promise.all(
     Array.from({ length: times }, async () => {
       const grant = await sessions.refresh({ refreshToken: shared, attempt: "one-attempt-of-both" });
@@ -51,18 +56,19 @@ async function refresh(store: Store, times: number): Promise<string[]> {
 }
 
 async function work(store: Store): Promise<unknown> {
-  if (part === "increment") return await increment(store, shared, 150);
-  if (part === "revoke") return await revoke(store, 300);
-  if (part === "refresh") return await refresh(store, 25);
+  if (part === "increment") return await increment(store, shared, Number(times));
+  if (part === "revoke") return await revoke(store, Number(times));
+  if (part === "refresh") return await refresh(store, Number(times));
   await store.open();
+  if (part === "open") return (await store.listAll(undefined, 1)).length;
   return store.embeddedSecret?.({
     bytes: (length) => new Uint8Array(length).fill(Number(number)),
     signingKey: () => Promise.reject(new Error("not needed")),
   });
 }
 
-const store = sqliteStore(file);
-// To open a fresh file at the same instant is what the part `secret` is about, so it opens later.
+const store = await createStore(readStore(database), "/");
+// To open a fresh database at the same instant is what the other parts are about, so they open later.
 if (part === "increment" || part === "revoke") await store.open();
 process.once("message", async () => {
   const result = await work(store);

@@ -1,0 +1,264 @@
+// Sessions in a Postgres database, through the application's own `pg` pool or postgres.js `sql`. Owns the Store port over
+// the statements of postgres-statements.ts and the bounds on waiting; tables are postgres-schema.ts, libraries
+// postgres-driver.ts. No rule of sessions lives here, and none in SQL. Every call takes one connection once and waits for
+// nothing else, so a pool of any size finishes all of them.
+
+import { PawlError } from "../core/errors.ts";
+import type {
+  DocumentChange,
+  Platform,
+  PurgeStep,
+  Revocation,
+  RevocationPage,
+  Store,
+  StoredDocument,
+} from "../core/ports.ts";
+import type { SessionRecord } from "../core/record.ts";
+import { nodePlatform } from "../platform/node.ts";
+import { checkCommit, checkDocumentChanges, checkLimit, readSidArgument } from "./arguments.ts";
+import { type FeedEntry, feedPage, readCursor, resumeFeed } from "./feed.ts";
+import { createLifecycle } from "./lifecycle.ts";
+import type { Access } from "./postgres-access.ts";
+import { createAccess } from "./postgres-access.ts";
+import type { PgPool, PostgresJsSql, Row, Value } from "./postgres-driver.ts";
+import { driverFor } from "./postgres-driver.ts";
+import { checkSchemaName, migrate, schemaDefault } from "./postgres-schema.ts";
+import type { Statements } from "./postgres-statements.ts";
+import { createStatements } from "./postgres-statements.ts";
+import type { Listen } from "./postgres-watch.ts";
+import { watch } from "./postgres-watch.ts";
+import { isSubject, sidBytes, sidText } from "./record-bounds.ts";
+import type { PackedRecord } from "./record-codec.ts";
+import { packRecord, unpackRecord } from "./record-codec.ts";
+import { isLapsed, purgeStep, whilePrefix } from "./sweep.ts";
+import { isPlainText } from "./text-codec.ts";
+
+export type { PgClient, PgPool, PostgresJsSql } from "./postgres-driver.ts";
+
+/** Options of {@link postgresStore}. */
+export interface PostgresOptions {
+  /** The schema that holds the tables, made on first use. 1 to 48 of `a-z 0-9 _`. Default `pawl`. */
+  readonly schema?: string;
+  /**
+   * Prepare each statement once per connection. Default true; false for a pooler that hands connections around between
+   * transactions (PgBouncer in transaction mode). Then nothing listens either, and who follows the feed polls.
+   */
+  readonly prepare?: boolean;
+  /** Tell other processes of a new entry of the feed (`NOTIFY`). Default true; false for databases that cannot. */
+  readonly notify?: boolean;
+  /** Make and migrate the tables in `open()`. Default true; false for a role that may not, where another one does. */
+  readonly migrate?: boolean;
+  /** The longest a call takes, the wait for a connection included. Milliseconds, default 5,000, 100 to 60,000. */
+  readonly timeoutMilliseconds?: number;
+  /** Clock, randomness and timers. Default: those of the machine. */
+  readonly platform?: Platform;
+}
+
+const timeoutDefault = 5_000;
+const timeoutMin = 100;
+const timeoutMax = 60_000;
+
+/** What the parts of the store work with. */
+interface Open extends Access {
+  readonly statements: Statements;
+}
+
+/**
+ * A store in a Postgres database (15 or newer).
+ * @param library a `Pool` of the package `pg`, or `sql` of the package `postgres`; `close()` leaves it open
+ * @throws PawlError `invalid_option`. `open()` rejects with `store_incompatible` for a schema that is not Pawl's or was made
+ * by a newer version, and with `store_unavailable` when the database cannot be reached.
+ * @example
+ * const sessions = await createSessions({ store: postgresStore(new pg.Pool({ connectionString })), secret });
+ */
+export function postgresStore(library: PgPool | PostgresJsSql, options: PostgresOptions = {}): Store {
+  const { prepare = true, notify = true, migrate: canMigrate = true, platform = nodePlatform } = options;
+  const schema = checkSchemaName(options.schema ?? schemaDefault);
+  const timeout = checkTimeout(options.timeoutMilliseconds ?? timeoutDefault);
+  const driver = driverFor(library);
+  if (driver === undefined) {
+    const why = "postgresStore needs a Pool of the package pg, or sql of the package postgres";
+    throw new PawlError("invalid_option", why, { field: "store" });
+  }
+  const channel = notify ? `${schema}_revocations` : undefined;
+  const open: Open = {
+    ...createAccess(driver, platform.scheduler, timeout),
+    statements: createStatements(schema, channel, prepare),
+  };
+  const watches = new Set<() => void>();
+  const { use, ...life } = createLifecycle({
+    open: () => migrate(open, schema, canMigrate),
+    close: () => {
+      for (const stop of watches) stop();
+    },
+  });
+  const watchRevocations = (listener: () => void): (() => void) => {
+    life.assertOpen();
+    const listen: Listen = (heard, lost) => driver.listen(channel as string, heard, lost);
+    const stop = watch(listen, platform.scheduler, listener);
+    watches.add(stop);
+    return () => {
+      watches.delete(stop);
+      stop();
+    };
+  };
+  return {
+    kind: "postgres",
+    open: life.open,
+    read: (sid) => use(() => read(open, sid)),
+    insert: (record) => use(() => insert(open, record)),
+    commit: (next, expectedVersion, revocation) => use(() => commit(open, next, expectedVersion, revocation)),
+    listBySubject: (subject, limit) => use(() => listBySubject(open, subject, limit)),
+    listAll: (after, limit) => use(() => listAll(open, after, limit)),
+    revocationsAfter: (cursor, nowSeconds, limit) => use(() => revocationsAfter(open, cursor, nowSeconds, limit)),
+    // A pooler would hand the connection that listens to somebody else.
+    ...(prepare && channel !== undefined ? { watchRevocations } : {}),
+    purge: (lapsed, nowSeconds, from, limit) => use(() => purge(open, lapsed, nowSeconds, from, limit)),
+    readDocument: (key) => use(() => readDocument(open, key)),
+    writeDocuments: (changes) => use(() => writeDocuments(open, changes)),
+    listDocuments: (prefix, after, limit) => use(() => listDocuments(open, prefix, after, limit)),
+    now: () => use(async () => Number((await open.query(open.statements.now))[0]?.now)),
+    ping: () => use(async () => void (await open.query(open.statements.ping))),
+    close: life.close,
+  };
+}
+
+function checkTimeout(milliseconds: number): number {
+  if (Number.isInteger(milliseconds) && milliseconds >= timeoutMin && milliseconds <= timeoutMax) return milliseconds;
+  const accepted = `timeoutMilliseconds must be a whole number from ${timeoutMin} to ${timeoutMax}`;
+  throw new PawlError("invalid_option", accepted, { field: "timeoutMilliseconds" });
+}
+
+/** A row of `sessions`; what it was selected by is given. */
+function packedOf(row: Row, known: { readonly sid?: string; readonly subject?: string } = {}): PackedRecord {
+  const { sid = sidText(row.sid as Uint8Array), subject = row.sub as string } = known;
+  return { sid, subject, version: Number(row.version), data: row.data as Uint8Array };
+}
+
+async function read({ query, statements }: Open, sid: string): Promise<SessionRecord | undefined> {
+  const key = sidBytes(sid);
+  if (key === undefined) return undefined;
+  const [row] = await query(statements.read, key);
+  return row && unpackRecord(packedOf(row, { sid }));
+}
+
+async function insert({ query, statements }: Open, record: SessionRecord): Promise<boolean> {
+  const data = packRecord(record);
+  const { sid, subject, version, ended } = record;
+  const rows = await query(statements.insert, sidBytes(sid) as Buffer, subject, version, ended !== undefined, data);
+  return rows.length === 1;
+}
+
+async function commit(
+  { query, statements }: Open,
+  next: SessionRecord,
+  expectedVersion: number,
+  revocation: Revocation | undefined,
+): Promise<boolean> {
+  checkCommit(next, expectedVersion, revocation);
+  const values: Value[] = [next.version, packRecord(next), sidBytes(next.sid) as Buffer, expectedVersion];
+  if (revocation !== undefined) values.push(...revocationValues(revocation));
+  const [live, ended, revived] =
+    revocation === undefined
+      ? [statements.commit, statements.commitEnded, statements.commitRevived]
+      : [statements.commitRevoking, statements.commitEndedRevoking, statements.commitRevivedRevoking];
+  if (next.ended !== undefined) return (await query(ended, ...values)).length === 1;
+  // Only a record from before an ending, put back, takes the second statement; both compare the version themselves.
+  return (await query(live, ...values)).length === 1 || (await query(revived, ...values)).length === 1;
+}
+
+function revocationValues({ sid, sub, notBefore, exp }: Revocation): Value[] {
+  return [sid === undefined ? null : (sidBytes(sid) as Buffer), sub ?? null, notBefore, exp];
+}
+
+async function listBySubject({ query, statements }: Open, subject: string, limit: number): Promise<SessionRecord[]> {
+  checkLimit(limit);
+  // The database would refuse what no session can have, and a driver might mend it into somebody else's.
+  if (!isSubject(subject)) return [];
+  const rows = await query(statements.listBySubject, subject, limit);
+  return rows.map((row) => unpackRecord(packedOf(row, { subject })));
+}
+
+async function sessionsAfter({ query, statements }: Open, after: string | undefined, limit: number) {
+  return await query(statements.listAll, readSidArgument(after) ?? Buffer.alloc(0), checkLimit(limit));
+}
+
+async function listAll(open: Open, after: string | undefined, limit: number): Promise<SessionRecord[]> {
+  return (await sessionsAfter(open, after, limit)).map((row) => unpackRecord(packedOf(row)));
+}
+
+async function revocationsAfter(
+  open: Open,
+  cursor: string | undefined,
+  nowSeconds: number,
+  limit: number,
+): Promise<RevocationPage> {
+  const position = readCursor(cursor);
+  const rows = await open.query(
+    open.statements.revocationsAfter,
+    position?.sequence ?? 0,
+    nowSeconds,
+    checkLimit(limit),
+  );
+  const entries = (part: string): FeedEntry[] => rows.filter((row) => row.part === part).map(entryOf);
+  const { restarted } = resumeFeed(position, entries("seen")[0]);
+  if (restarted) return { ...(await revocationsAfter(open, undefined, nowSeconds, limit)), restarted };
+  const page = entries("page").sort((one, other) => one.sequence - other.sequence);
+  return feedPage(page, entries("newest")[0], limit, restarted);
+}
+
+function entryOf({ seq, sid, sub, nbf, exp }: Row): FeedEntry {
+  const named = sid === null ? { sub: sub as string } : { sid: sidText(sid as Uint8Array) };
+  return { sequence: Number(seq), revocation: { ...named, notBefore: Number(nbf), exp: Number(exp) } };
+}
+
+async function purge(
+  open: Open,
+  lapsed: (record: SessionRecord) => boolean,
+  nowSeconds: number,
+  from: string | undefined,
+  limit: number,
+): Promise<PurgeStep> {
+  const rows = await sessionsAfter(open, from, limit);
+  const gone = rows
+    .filter((row) => isLapsed(packedOf(row), lapsed))
+    .map((row) => ({ sid: Buffer.from(row.sid as Uint8Array).toString("hex"), version: Number(row.version) }));
+  const [removed = {}] = await open.query(open.statements.purge, JSON.stringify(gone), limit, nowSeconds);
+  return purgeStep({
+    limit,
+    from,
+    examined: rows.length,
+    last: rows.at(-1)?.sid as Uint8Array | undefined,
+    sessionsRemoved: Number(removed.sessions),
+    entriesRemoved: Number(removed.entries),
+  });
+}
+
+function documentOf({ key, version, value }: Row): StoredDocument {
+  return { key: key as string, version: Number(version), value: value as string };
+}
+
+async function readDocument({ query, statements }: Open, key: string): Promise<StoredDocument | undefined> {
+  if (!isPlainText(key)) return undefined;
+  const [row] = await query(statements.readDocument, key);
+  return row && documentOf(row);
+}
+
+async function writeDocuments({ script, statements }: Open, changes: readonly DocumentChange[]): Promise<boolean> {
+  checkDocumentChanges(changes);
+  const wanted = changes.map(({ key, expectedVersion, value }) => ({ key, expected: expectedVersion, value }));
+  const [row] = await script(statements.writeDocuments(wanted));
+  return row?.matches === true;
+}
+
+async function listDocuments(
+  { query, statements }: Open,
+  prefix: string,
+  after: string | undefined,
+  limit: number,
+): Promise<StoredDocument[]> {
+  checkLimit(limit);
+  if (!isPlainText(prefix)) return [];
+  if (after !== undefined && !isPlainText(after)) throw new PawlError("invalid_request", "the position is no key");
+  return whilePrefix((await query(statements.listDocuments, prefix, after ?? "", limit)).map(documentOf), prefix);
+}
