@@ -45,12 +45,19 @@ const table = {
     "an https origin such as https://auth.example.com, or http for a loopback host, without path, query or user",
     read.readIssuer,
   ),
-  store: option("store", "PAWL_STORE", "store", "sqlite:./data/pawl.db", "sqlite:<file> or memory:", read.readStore),
+  store: option(
+    "store",
+    "PAWL_STORE",
+    "store",
+    "sqlite:./data/pawl.db",
+    "sqlite:<file>, redis://<host>:<port>, rediss://… or memory:",
+    read.readStore,
+  ),
   secret: option(
     "secret",
     "PAWL_SECRET",
     undefined,
-    "kept next to the database file; with memory: drawn at start",
+    "kept next to the database file; with memory: drawn at start; else required",
     "at least 32 random bytes as unpadded base64url (43 characters); at most 8, comma-separated, newest first",
     readSecret,
   ),
@@ -239,8 +246,12 @@ export function readSettings(sources: OptionSources): Settings {
     log: values.log ?? "info",
     warnings: unknownVariables(sources.environment),
   };
+  if (read.isNetworked(settings.store) && settings.secret === undefined) refuse(secretMissing, table.secret.member);
   return Object.freeze(settings);
 }
+
+const secretMissing =
+  "PAWL_SECRET is required with a networked store, the same for every process on it: it takes at least 32 random bytes as unpadded base64url, such as `openssl rand -base64 32 | tr '+/' '-_' | tr -d '='` prints";
 
 interface Found {
   readonly text: string;
@@ -269,7 +280,9 @@ function readValue<Value>(row: Readable<Value>, found: Found): Value {
   try {
     return row.read(found.text);
   } catch (error) {
-    const shown = secretRows.includes(row) ? "" : ` ${JSON.stringify(found.text.slice(0, shownCharactersMax))}`;
+    const shown = secretRows.includes(row)
+      ? ""
+      : ` ${JSON.stringify(read.withoutCredentials(found.text).slice(0, shownCharactersMax))}`;
     const why = error instanceof read.Refused && error.reason !== undefined ? ` (${error.reason})` : "";
     return refuse(`${found.place}${shown} is not accepted${why}: it takes ${row.accepts}`, row.member);
   }

@@ -103,13 +103,37 @@ export type StoreChoice =
       readonly kind: "sqlite";
       /** As given: relative to the working folder. */
       readonly file: string;
+    }
+  | {
+      readonly kind: "redis";
+      /** May hold a password. */
+      readonly url: string;
     };
 
-/** `sqlite:<file>` or `memory:`. */
+/** True when the store is a database that others may share, so that the secret has to come from outside. */
+export function isNetworked({ kind }: StoreChoice): boolean {
+  return kind !== "memory" && kind !== "sqlite";
+}
+
+/** A text without the user name and the password that a URL in it may hold. */
+export function withoutCredentials(text: string): string {
+  return text.replace(/\/\/.*@/s, "//");
+}
+
+/** `redis:` or `rediss:`, a host, and the number of a database where it is not the first. */
+function readRedis(text: string): StoreChoice {
+  const url = readUrl(text);
+  const isBare = url.search === "" && url.hash === "" && /^\/?$|^\/\d{1,5}$/.test(url.pathname);
+  if (url.hostname === "" || !isBare) throw new Refused();
+  return { kind: "redis", url: text };
+}
+
+/** `sqlite:<file>`, `redis://…`, `rediss://…` or `memory:`. */
 export function readStore(text: string): StoreChoice {
   if (text === "memory:") return { kind: "memory" };
   const scheme = /^([A-Za-z]+):/.exec(text)?.[1]?.toLowerCase();
-  if (scheme === "postgres" || scheme === "postgresql" || scheme === "redis" || scheme === "rediss") {
+  if (scheme === "redis" || scheme === "rediss") return readRedis(text);
+  if (scheme === "postgres" || scheme === "postgresql") {
     throw new Refused(`${scheme}: stores arrive in a later version`);
   }
   const file = text.slice("sqlite:".length);

@@ -9,9 +9,17 @@ import type { SessionsOptions } from "../engine/types.ts";
 import type { Settings } from "./config.ts";
 import type { StoreChoice } from "./option-values.ts";
 
-/** The store that the options name, not opened yet. `directory` is what a relative file is relative to. */
-export async function createStore(choice: StoreChoice, directory: string): Promise<Store> {
+/**
+ * The store that the options name, not opened yet. `directory` is what a relative file is relative to; `warn` is told what
+ * looks unsafe about the database.
+ */
+export async function createStore(
+  choice: StoreChoice,
+  directory: string,
+  warn: (sentence: string) => void = () => {},
+): Promise<Store> {
   if (choice.kind === "memory") return (await import("../stores/memory.ts")).memoryStore();
+  if (choice.kind === "redis") return (await import("./redis-client.ts")).redisStoreAt(choice.url, { warn });
   return (await import("../stores/sqlite.ts")).sqliteStore(resolve(directory, choice.file));
 }
 
@@ -57,12 +65,13 @@ export async function recallIssuer(choice: StoreChoice, directory: string): Prom
 /** @throws PawlError `invalid_option` for a store that another process cannot open. */
 export function refuseMemory(choice: StoreChoice): void {
   if (choice.kind !== "memory") return;
-  const why = "a memory: store lives inside the server process; commands need --store sqlite:<file>";
+  const why =
+    "a memory: store lives inside the server process; commands need a store that the server shares with them, such as sqlite:<file>";
   throw new PawlError("invalid_option", why, { field: "store" });
 }
 
 /** @throws PawlError `store_unavailable`: a mistyped name must not create an empty database. */
 export function refuseMissing(choice: StoreChoice, directory: string): void {
-  if (choice.kind === "memory" || !storeIsNew(choice, directory)) return;
+  if (choice.kind !== "sqlite" || !storeIsNew(choice, directory)) return;
   throw new PawlError("store_unavailable", `there is no database at ${choice.file}; \`pawl serve\` creates one`);
 }

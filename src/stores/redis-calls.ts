@@ -91,7 +91,7 @@ async function runScript(
 }
 
 /** An error as callers see it; what the driver said stays in `cause`. */
-function redisError(cause: unknown): PawlError {
+export function redisError(cause: unknown): PawlError {
   const message = cause instanceof Error ? cause.message : "";
   if (message.includes("WRONGTYPE")) {
     return new PawlError("store_incompatible", "a key of this store holds something that is not ours", { cause });
