@@ -119,7 +119,9 @@ async function connect(own: OwnClient, url: string, scheduler: Scheduler): Promi
   // database when the server does not have the one of the URL.
   const failed = new Promise<never>((_resolve, reject) => {
     own.onError(reject);
-    stopWaiting = scheduler.every(openMilliseconds, () => reject(new Error("TIMEOUT")));
+    stopWaiting = scheduler.every(openMilliseconds, () =>
+      reject(Object.assign(new Error("no answer"), { code: "ETIMEDOUT" })),
+    );
   });
   try {
     await Promise.race([failed, own.connect().catch(() => failed)]);
@@ -133,9 +135,12 @@ async function connect(own: OwnClient, url: string, scheduler: Scheduler): Promi
 }
 
 function unreachable(cause: NodeJS.ErrnoException, address: string): PawlError {
-  const { detail } = redisError(cause);
-  const code = cause.code ?? /^[A-Z]+/.exec(cause.message)?.[0] ?? "no reason given";
-  return new PawlError("store_unavailable", `no store at ${address} (${code}): ${detail}`, { cause });
+  const word = /^[A-Z]+/.exec(cause.message)?.[0] ?? "no reason given";
+  const detail =
+    cause.code === undefined
+      ? `Redis at ${address} refuses (${word}): ${redisError(cause).detail}`
+      : `no Redis answers at ${address} (${cause.code})`;
+  return new PawlError("store_unavailable", detail, { cause });
 }
 
 /**

@@ -107,10 +107,12 @@ const refusals: readonly (readonly [string, string])[] = [
   ["WRONGPASS", "Redis does not accept the user name or the password"],
   ["NOAUTH", "Redis wants a password"],
   ["NOPERM", "Redis does not let this user do what the store needs"],
+  ["ERR The user executing the script", "Redis does not let this user do what the store needs"],
   ["OOM", "Redis has no memory left (maxmemory)"],
   ["READONLY", "this Redis is a read-only replica; the address must lead to the primary"],
   ["MISCONF", "Redis refuses writes because it cannot save to its disk"],
   ["LOADING", "Redis is still loading its data"],
   ["MOVED", "this Redis is one node of a Cluster; it takes a client for clusters"],
+  ["ERR DB index", "Redis has no database of this number"],
   ["CROSSSLOT", "the keys of the store are not in one hash slot"],
 ];

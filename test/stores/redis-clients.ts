@@ -2,7 +2,7 @@
 // options that Pawl recommends for each library.
 
 import { after } from "node:test";
-import { Cluster, Redis } from "ioredis";
+import { Cluster, type RedisOptions as DriverOptions, Redis } from "ioredis";
 import { createClient, createCluster, createSentinel } from "redis";
 import type { Store } from "../../src/core/ports.ts";
 import { type IoredisClient, type NodeRedisClient, type RedisOptions, redisStore } from "../../src/stores/redis.ts";
@@ -20,8 +20,8 @@ after(async () => {
 function ignore(): void {}
 
 /** An `ioredis` client of one server. */
-export function ioredisOn(url: string): Redis {
-  const client = new Redis(url, { autoResendUnfulfilledCommands: false });
+export function ioredisOn(url: string, options: DriverOptions = {}): Redis {
+  const client = new Redis(url, { autoResendUnfulfilledCommands: false, ...options });
   client.on("error", ignore);
   closers.push(() => client.disconnect());
   return client;
