@@ -2,7 +2,7 @@
 // options that Pawl recommends for each library.
 
 import { after } from "node:test";
-import { Cluster, type RedisOptions as DriverOptions, Redis } from "ioredis";
+import { Cluster, Redis } from "ioredis";
 import { createClient, createCluster, createSentinel } from "redis";
 import type { Store } from "../../src/core/ports.ts";
 import { type IoredisClient, type NodeRedisClient, type RedisOptions, redisStore } from "../../src/stores/redis.ts";
@@ -19,9 +19,9 @@ after(async () => {
 
 function ignore(): void {}
 
-/** An `ioredis` client of one server. */
-export function ioredisOn(url: string, options: DriverOptions = {}): Redis {
-  const client = new Redis(url, { autoResendUnfulfilledCommands: false, ...options });
+/** An `ioredis` client of one server. The ready check asks for what a user of few rights may not ask. */
+export function ioredisOn(url: string, enableReadyCheck = true): Redis {
+  const client = new Redis(url, { autoResendUnfulfilledCommands: false, enableReadyCheck });
   client.on("error", ignore);
   closers.push(() => client.disconnect());
   return client;
@@ -44,9 +44,12 @@ export function ioredisBehind({ name, nodes }: RedisSentinels): Redis {
   return client;
 }
 
+/** Behind Sentinel, `redis` sends one command at a time on a connection, so it needs several. */
+const masterPoolSize = 8;
+
 /** A `redis` client that asks Sentinels. */
 export async function nodeRedisBehind({ name, nodes }: RedisSentinels): Promise<NodeRedisClient> {
-  const client = createSentinel({ name, sentinelRootNodes: [...nodes] });
+  const client = createSentinel({ name, sentinelRootNodes: [...nodes], masterPoolSize });
   client.on("error", ignore);
   closers.push(() => client.destroy());
   await client.connect();
@@ -78,11 +81,14 @@ export function freshPrefix(): string {
   return `pawl-test-${process.pid}-${Math.floor(performance.timeOrigin)}-${count}`;
 }
 
+/** The suites send a thousand writes at once, maybe on a machine that is busy with something else. */
+const timeoutMilliseconds = 30_000;
+
 /** Stores for the suites: each under a fresh prefix, over one client. */
 export function underTestOn(client: () => Client, options: RedisOptions = {}): StoreUnderTest {
   const prefixes = new WeakMap<Store, string>();
   const create = async (prefix: string): Promise<Store> => {
-    const store = redisStore(client(), { ...options, prefix });
+    const store = redisStore(client(), { timeoutMilliseconds, ...options, prefix });
     prefixes.set(store, prefix);
     return store;
   };

@@ -74,7 +74,7 @@ describe("a Redis Cluster", { skip }, () => {
     const move = (moved: readonly string[]) =>
       source.command("MIGRATE", "127.0.0.1", String(target.port), "", "0", "5000", "KEYS", ...moved);
     await move(half);
-    let [answered, refused] = [0, 0];
+    let refused = 0;
     const known = new Map(records.map((record) => [record.sid, record]));
     for (const store of stores) {
       for (const { sid } of records) {
@@ -85,10 +85,8 @@ describe("a Redis Cluster", { skip }, () => {
         const next = samples.refreshed(before);
         const written = await store.commit(next, before.version).catch(({ code }) => code as string);
         assert.ok(written === true || written === "store_unavailable", `a commit was answered with ${written}`);
-        if (written === true) {
-          known.set(sid, next);
-          answered += 1;
-        } else refused += 1;
+        if (written === true) known.set(sid, next);
+        else refused += 1;
       }
       await assert.rejects(store.insert(samples.record({ subject: "ana" })), { code: "store_unavailable" });
     }
@@ -100,6 +98,6 @@ describe("a Redis Cluster", { skip }, () => {
       assert.equal((await store.listBySubject("ana", 100)).length, records.length);
       await store.close();
     }
-    assert.ok(refused > 0 && answered >= 0);
+    assert.ok(refused > 0, "nothing was half way");
   });
 });

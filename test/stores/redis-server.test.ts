@@ -213,7 +213,7 @@ describe("a Redis server", { skip }, () => {
     await store.close();
     const rights = ["on", ">pw", "~{pawl-limited}:*", "&{pawl-limited}:*", "+@all", "-@dangerous", "-@admin"];
     await server.command("ACL", "SETUSER", "limited", ...rights);
-    const client = (): Client => ioredisOn(server.url.replace("//", "//limited:pw@"), { enableReadyCheck: false });
+    const client = (): Client => ioredisOn(server.url.replace("//", "//limited:pw@"), false);
     const limited = await opened(client(), { prefix: "pawl-limited" });
     assert.equal(await limited.store.insert(createSamples().record()), true);
     await limited.store.close();
