@@ -53,9 +53,12 @@ function retryDelay(attempt: number): number {
   return Math.min(attempt * retryStepMilliseconds, retryMilliseconds);
 }
 
-async function importIfInstalled<Package>(name: string): Promise<Package | undefined> {
+/** Imports a package; `undefined` when it is not installed. */
+export type ImportPackage = (name: string) => Promise<unknown>;
+
+async function importIfInstalled(name: string): Promise<unknown> {
   try {
-    return (await import(name)) as Package;
+    return await import(name);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND") return undefined;
     throw error;
@@ -103,11 +106,11 @@ function byNodeRedis({ createClient }: NodeRedisPackage, url: string): OwnClient
 }
 
 /** @throws PawlError `invalid_option` when neither package is installed. */
-async function loadClient(url: string): Promise<OwnClient> {
-  const ioredis = await importIfInstalled<IoredisPackage>(ioredisName);
-  if (ioredis !== undefined) return byIoredis(ioredis, url);
-  const nodeRedis = await importIfInstalled<NodeRedisPackage>(nodeRedisName);
-  if (nodeRedis !== undefined) return byNodeRedis(nodeRedis, url);
+async function loadClient(url: string, importPackage: ImportPackage): Promise<OwnClient> {
+  const ioredis = await importPackage(ioredisName);
+  if (ioredis !== undefined) return byIoredis(ioredis as IoredisPackage, url);
+  const nodeRedis = await importPackage(nodeRedisName);
+  if (nodeRedis !== undefined) return byNodeRedis(nodeRedis as NodeRedisPackage, url);
   const detail = `a Redis store needs a driver: npm install ${ioredisName} (or ${nodeRedisName})`;
   throw new PawlError("invalid_option", detail, { field: "store" });
 }
@@ -144,11 +147,15 @@ function unreachable(cause: NodeJS.ErrnoException, address: string): PawlError {
 }
 
 /**
- * A store in the Redis at `url`, `redis:` or `rediss:`, over a client of its own.
+ * A store in the Redis at `url`, `redis:` or `rediss:`, over a client of its own. `importPackage` is for tests.
  * @throws PawlError `invalid_option` without a driver package. `open()` rejects as that of {@link redisStore} does.
  */
-export async function redisStoreAt(url: string, options: Pick<RedisOptions, "warn">): Promise<Store> {
-  const own = await loadClient(url);
+export async function redisStoreAt(
+  url: string,
+  options: Pick<RedisOptions, "warn">,
+  importPackage: ImportPackage = importIfInstalled,
+): Promise<Store> {
+  const own = await loadClient(url, importPackage);
   const store = redisStore(own.client, options);
   return {
     ...store,

@@ -3,8 +3,9 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { type ImportPackage, redisStoreAt } from "../../src/server/redis-client.ts";
 import { freePort } from "../browsers/free-port.ts";
-import { type RedisServer, skip, startRedis } from "../services/redis.ts";
+import { eventually, type RedisServer, skip, startRedis } from "../services/redis.ts";
 import { ann, type Finished, pawl, send, serve, temporaryFolder } from "./program.ts";
 
 const secret = Buffer.alloc(32, 9).toString("base64url");
@@ -47,6 +48,34 @@ describe("the server on Redis", { skip }, () => {
     const refused = await failed(urlOf(server));
     assert.equal(refused.code, 1);
     assert.match(refused.errors, /maxmemory-policy/);
+  });
+
+  for (const name of ["ioredis", "redis"]) {
+    it(`takes the package ${name} when it is the one that is installed`, async () => {
+      const redis = await startRedis("--requirepass", password);
+      const only: ImportPackage = async (wanted) => (wanted === name ? await import(name) : undefined);
+      const store = await redisStoreAt(urlOf(redis), {}, only);
+      await store.open();
+      await store.ping();
+      await redis.crash();
+      await assert.rejects(store.ping(), { code: "store_unavailable" });
+      await redis.restart();
+      await eventually("the connection", async () => (await store.ping()) === undefined);
+      await store.close();
+      for (const url of [urlOf(redis, "wrong"), `${urlOf(redis)}/99`, urlOf({ port: await freePort() })]) {
+        const refused = await redisStoreAt(url, {}, only);
+        await assert.rejects(refused.open(), { code: "store_unavailable" }, url);
+        await refused.close();
+      }
+      // Nothing is left that would keep the process alive: no connection of ours is open any more.
+      const text = await redis.command("-a", password, "--no-auth-warning", "CLIENT", "LIST");
+      assert.equal(text.split("\n").length, 1, text);
+    });
+  }
+
+  it("names the packages when neither is installed", async () => {
+    const neither = redisStoreAt("redis://127.0.0.1:1", {}, async () => undefined);
+    await assert.rejects(neither, { code: "invalid_option", message: /npm install ioredis \(or redis\)/ });
   });
 
   it("shares sessions between two servers and the command line, and answers 503 while Redis is away", async () => {
