@@ -3,7 +3,7 @@
 // written in Lua. Owns the scripts; what keys and values look like is redis-layout.ts.
 //
 // Redis does not undo the first half of a script that fails, so each one asks everything that can fail before it writes:
-// the type of every key that it is going to change. Lack of memory, a read-only replica and a full disk make the first
+// the type of every key that it is going to change, but for a number of the feed that nobody gets. Lack of memory, a read-only replica and a full disk make the first
 // write fail, never a later one. Every key is named in KEYS and all share one hash tag: a Cluster needs both to run a
 // script on the right node, and to refuse it while the slot is half way to another one.
 
@@ -97,7 +97,6 @@ local ended = string.sub(value, 17, 17)
 local listed = string.sub(stored, 17, 17) ~= ended
 if listed then redis.call('ZCARD', KEYS[2]) end
 if entry ~= '' then
-  redis.call('ZCARD', KEYS[3])
   local sequence = string.format('%.0f', redis.call('INCR', KEYS[4]))
   redis.call('ZADD', KEYS[3], sequence, sequence .. ':' .. entry)
   redis.call('PEXPIRE', KEYS[3], ARGV[6])
