@@ -117,7 +117,7 @@ export function isNetworked({ kind }: StoreChoice): boolean {
 
 /** A text without the user name and the password that a URL in it may hold. */
 export function withoutCredentials(text: string): string {
-  return text.replace(/\/\/.*@/s, "//");
+  return text.replace(/^([A-Za-z]+:)?.*@/s, "$1//…@");
 }
 
 /** `redis:` or `rediss:`, a host, and the number of a database where it is not the first. */

@@ -204,8 +204,34 @@ describe("a bad option", () => {
   });
 
   it("says when a store arrives later", () => {
-    for (const value of ["postgres://localhost/x", "postgresql://x", "redis://x", "rediss://x"]) {
+    for (const value of ["postgres://localhost/x", "postgresql://x"]) {
       assert.match(refusal({ flags: { store: value } }), /later version/);
+    }
+  });
+
+  it("asks for the secret that a networked store needs", () => {
+    for (const value of ["redis://localhost", "rediss://:word@redis.example:6380/2"]) {
+      assert.match(refusal({ flags: { store: value } }), /^PAWL_SECRET is required/);
+    }
+  });
+
+  it("keeps the password of a URL to itself", () => {
+    for (const value of [
+      "redis://user:pass-word@",
+      "redis:pass-word@host",
+      "redis://:pass-word@host/0?x",
+      "x://:pass-@word@host",
+      "redis://:pass-word@h/x",
+    ]) {
+      for (const given of [
+        { flags: { store: value } },
+        { environment: { PAWL_STORE: value } },
+        { file: { store: value } },
+      ]) {
+        const sentence = refusal(given);
+        assert.match(sentence, /is not accepted/);
+        assert.doesNotMatch(sentence, /pass-|word/, value);
+      }
     }
   });
 

@@ -64,8 +64,15 @@ export async function eventually(what: string, look: () => Promise<boolean>): Pr
 }
 
 async function command(port: number, words: readonly string[]): Promise<string> {
-  const { stdout } = await execute("redis-cli", ["-p", String(port), ...words], { timeout: patienceMilliseconds });
+  const input = ["-e", "-p", String(port), ...words];
+  const { stdout } = await execute("redis-cli", input, { timeout: patienceMilliseconds });
   return stdout.trim();
+}
+
+/** True when the server answers, if only that it wants a password. */
+async function answers(port: number): Promise<boolean> {
+  const { stdout } = await execute("redis-cli", ["-p", String(port), "PING"], { timeout: patienceMilliseconds });
+  return /PONG|NOAUTH/.test(stdout);
 }
 
 /** Starts a process and resolves once it answers; rejects when it ends before. */
@@ -80,7 +87,7 @@ async function launch(port: number, words: readonly string[]): Promise<ChildProc
     running.delete(child);
     throw new Error(`redis-server ended early: ${output}`);
   });
-  const ready = eventually("redis-server", async () => /PONG|NOAUTH/.test(await command(port, ["PING"])));
+  const ready = eventually("redis-server", () => answers(port));
   ended.catch(() => {});
   await Promise.race([ready, ended]);
   return child;

@@ -2,7 +2,9 @@
 // forgotten, what foreign values do, and what a session costs.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { describe, it } from "node:test";
+import type { Store } from "../../src/core/ports.ts";
 import type { SessionRecord } from "../../src/index.ts";
 import { createSessions } from "../../src/index.ts";
 import { type RedisOptions, redisStore } from "../../src/stores/redis.ts";
@@ -211,11 +213,13 @@ describe("a Redis server", { skip }, () => {
     assert.equal(warnings.length, 1);
     assert.match(warnings[0] as string, /append-only/);
     await store.close();
-    const rights = ["on", ">pw", "~{pawl-limited}:*", "&{pawl-limited}:*", "+@all", "-@dangerous", "-@admin"];
-    await server.command("ACL", "SETUSER", "limited", ...rights);
+    // The user of the documentation, but for one right.
+    const line = /^ACL SETUSER pawl on >password (.+) \+info (.+)$/m.exec(readFileSync(manual, "utf8"));
+    const rights = `${line?.[1]} ${line?.[2]}`.replaceAll("{pawl}", "{pawl-limited}").split(" ");
+    await server.command("ACL", "SETUSER", "limited", "on", ">pw", ...rights);
     const client = (): Client => ioredisOn(server.url.replace("//", "//limited:pw@"), false);
     const limited = await opened(client(), { prefix: "pawl-limited" });
-    assert.equal(await limited.store.insert(createSamples().record()), true);
+    await usedUp(limited.store);
     await limited.store.close();
     await server.command("ACL", "SETUSER", "limited", "-@write");
     const refused = redisStore(client(), { prefix: "pawl-limited" });
@@ -225,6 +229,31 @@ describe("a Redis server", { skip }, () => {
     await refused.close();
   });
 });
+
+const manual = new URL("../../docs/reference/redis.md", import.meta.url);
+
+/** Does one of everything. */
+async function usedUp(store: Store): Promise<void> {
+  const samples = createSamples();
+  const record = samples.record();
+  let heard = 0;
+  store.watchRevocations?.(() => {
+    heard += 1;
+  });
+  await eventually("listening", async () => heard > 0);
+  assert.equal(await store.insert(record), true);
+  assert.equal((await store.listBySubject(record.subject, 10)).length, 1);
+  const before = heard;
+  assert.equal(await store.commit(samples.ended(record), 1, { sid: record.sid, notBefore: 1, exp: 2 }), true);
+  await eventually("the message", async () => heard > before);
+  assert.equal((await store.revocationsAfter(undefined, 0, 10)).revocations.length, 1);
+  assert.equal(await store.writeDocuments([{ key: "k", expectedVersion: 0, value: "v" }]), true);
+  assert.equal((await store.listDocuments("k", undefined, 10)).length, 1);
+  assert.equal(await store.writeDocuments([{ key: "k", expectedVersion: 1, value: null }]), true);
+  assert.deepEqual(await store.purge(() => true, 3, undefined, 10), { removed: 2, next: undefined });
+  assert.ok(await store.now?.());
+  await store.ping();
+}
 
 /** A client that sends every command twice and gives the second answer, as after a connection that broke. */
 function twice(client: Client): Client {
