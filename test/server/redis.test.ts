@@ -2,8 +2,11 @@
 // the URL is never told, and that two servers and the command line share one store.
 
 import assert from "node:assert/strict";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { describe, it } from "node:test";
 import { type ImportPackage, redisStoreAt } from "../../src/server/redis-client.ts";
+import { createCertificate } from "../browsers/certificate.ts";
 import { freePort } from "../browsers/free-port.ts";
 import { eventually, type RedisServer, skip, startRedis } from "../services/redis.ts";
 import { ann, type Finished, pawl, send, serve, temporaryFolder } from "./program.ts";
@@ -35,7 +38,7 @@ describe("the server on Redis", { skip }, () => {
       [`redis://127.0.0.1:${server.port}`, 3, /refuses \(NOAUTH\).*wants a password/],
       [urlOf({ port: away }), 3, /no Redis answers at 127\.0\.0\.1:\d+ \(ECONNREFUSED\)/],
       [`${urlOf(server)}/99`, 3, /no database of this number/],
-      [`${urlOf(server)}/0?family=6`, 2, /PAWL_STORE "redis:\/\/127.*is not accepted/],
+      [`${urlOf(server)}/0?family=6`, 2, /PAWL_STORE "redis:\/\/…@127.*is not accepted/],
       [`${urlOf(server)}/x`, 2, /is not accepted/],
       ["redis://", 2, /is not accepted/],
     ];
@@ -72,6 +75,24 @@ describe("the server on Redis", { skip }, () => {
       assert.equal(text.split("\n").length, 1, text);
     });
   }
+
+  it("speaks TLS with rediss:, and only to a server whose certificate it trusts", async () => {
+    const folder = temporaryFolder();
+    const { key, cert } = createCertificate(["localhost"]);
+    const [keyFile, certFile] = [join(folder, "redis.key"), join(folder, "redis.crt")];
+    writeFileSync(keyFile, key, { mode: 0o600 });
+    writeFileSync(certFile, cert);
+    const port = await freePort();
+    const files = ["--tls-key-file", keyFile, "--tls-cert-file", certFile, "--tls-ca-cert-file", certFile];
+    await startRedis("--tls-port", String(port), ...files, "--tls-auth-clients", "no");
+    const url = `rediss://localhost:${port}`;
+    const refused = await failed(url);
+    assert.equal(refused.code, 3, refused.errors);
+    assert.match(refused.errors, /no Redis answers at localhost:\d+ \(DEPTH_ZERO_SELF_SIGNED_CERT\)/);
+    const trusting = { PAWL_SECRET: secret, PAWL_STORE: url, NODE_EXTRA_CA_CERTS: certFile };
+    const listed = await pawl(["keys", "list"], { folder, environment: trusting });
+    assert.equal(listed.code, 0, listed.errors);
+  });
 
   it("names the packages when neither is installed", async () => {
     const neither = redisStoreAt("redis://127.0.0.1:1", {}, async () => undefined);
