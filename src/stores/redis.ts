@@ -77,10 +77,19 @@ export function redisStore(client: IoredisClient | NodeRedisClient, options: Red
   const listeners = new Set<() => void>();
   let state: "new" | "open" | "closed" = "new";
   let closing: Promise<void> | undefined;
+  /** What is under way; some of it takes several scripts, and closing lets it come to its end. */
+  const running = new Set<Promise<unknown>>();
   const use = async <Result>(work: () => Promise<Result>): Promise<Result> => {
-    if (state !== "open")
+    if (state !== "open") {
       throw new PawlError("store_unavailable", `the store is ${state === "new" ? "not open" : state}`);
-    return await work();
+    }
+    const result = work();
+    running.add(result);
+    try {
+      return await result;
+    } finally {
+      running.delete(result);
+    }
   };
   return {
     kind: "redis",
@@ -115,7 +124,7 @@ export function redisStore(client: IoredisClient | NodeRedisClient, options: Red
       state = "closed";
       for (const stop of listeners) stop();
       listeners.clear();
-      closing ??= calls.close();
+      closing ??= Promise.allSettled(running).then(calls.close);
       return closing;
     },
   };

@@ -422,6 +422,18 @@ describe("what is stored in Redis", { skip }, () => {
     client.disconnect();
   });
 
+  it("lets lists and purges of several scripts come to their end when the store closes", async () => {
+    const { store } = await stage();
+    const samples = createSamples();
+    const records = Array.from({ length: 1_200 }, () => samples.record({ subject: "ana" }));
+    await Promise.all(records.map((record) => store.insert(record)));
+    const lists = [store.listAll(undefined, 2_000), store.listBySubject("ana", 2_000)];
+    const purged = store.purge((record) => record.sid < "", 0, undefined, 2_000);
+    await store.close();
+    for (const list of await Promise.all(lists)) assert.equal(list.length, records.length);
+    assert.deepEqual(await purged, { removed: 0, next: undefined });
+  });
+
   it("has the clock of the server", async () => {
     const { store } = await stage();
     const now = (await store.now?.()) ?? 0;
