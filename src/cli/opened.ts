@@ -33,8 +33,8 @@ export async function withStore(
   const { createSessions } = await import("../engine/create-sessions.ts");
   const { createAccounts } = await import("../server/accounts/accounts.ts");
   const issuer =
-    settings.issuer ?? (await recallIssuer(settings.store, directory)) ?? issuerFor(settings, settings.port);
-  const store = await createStore(settings.store, directory);
+    settings.issuer ?? (await recallIssuer(settings.store, directory, create)) ?? issuerFor(settings, settings.port);
+  const store = await createStore(settings.store, directory, create);
   // Without an algorithm of its own: a command must not change the one that the running server was given.
   const { algorithm: _theServers, ...options } = engineOptions(settings, store, issuer);
   const sessions = await createSessions(options);

@@ -57,7 +57,7 @@ const table = {
     "secret",
     "PAWL_SECRET",
     undefined,
-    "kept next to the database file; with memory: drawn at start; else required",
+    "kept next to the database file; with memory: drawn at start; required with redis:",
     "at least 32 random bytes as unpadded base64url (43 characters); at most 8, comma-separated, newest first",
     readSecret,
   ),
@@ -228,6 +228,7 @@ export function readSettings(sources: OptionSources): Settings {
     given[name] = readValue(row as Readable<unknown>, found);
   }
   const values = given as Values;
+  requireSecret(values);
   const settings: Settings = {
     port: values.port ?? 4000,
     host: values.host ?? "localhost",
@@ -246,12 +247,8 @@ export function readSettings(sources: OptionSources): Settings {
     log: values.log ?? "info",
     warnings: unknownVariables(sources.environment),
   };
-  if (read.isNetworked(settings.store) && settings.secret === undefined) refuse(secretMissing, table.secret.member);
   return Object.freeze(settings);
 }
-
-const secretMissing =
-  "PAWL_SECRET is required with a networked store, the same for every process on it: it takes at least 32 random bytes as unpadded base64url, such as `openssl rand -base64 32 | tr '+/' '-_' | tr -d '='` prints";
 
 interface Found {
   readonly text: string;
@@ -272,6 +269,14 @@ function refuse(message: string, field: string): never {
   throw new PawlError("invalid_option", message, { field });
 }
 
+/** Nodes that share a database must share its secret, so nothing can be made up for one of them. */
+function requireSecret({ store, secret }: Values): void {
+  if (store === undefined || secret !== undefined || !read.isNetworked(store)) return;
+  const why = `is required with a ${store.kind}: store, the same on every node`;
+  const how = `node -p "crypto.randomBytes(32).toString('base64url')" makes one`;
+  refuse(`${table.secret.variable} ${why}: it takes ${table.secret.accepts}; ${how}`, table.secret.member);
+}
+
 const secretRows: readonly OptionRow[] = [table.secret, table.adminToken, table.feedToken];
 const shownCharactersMax = 80;
 const warningsMax = 16;
@@ -280,12 +285,16 @@ function readValue<Value>(row: Readable<Value>, found: Found): Value {
   try {
     return row.read(found.text);
   } catch (error) {
-    const shown = secretRows.includes(row)
-      ? ""
-      : ` ${JSON.stringify(read.withoutCredentials(found.text).slice(0, shownCharactersMax))}`;
+    const shown = secretRows.includes(row) ? "" : ` ${JSON.stringify(shownText(found.text))}`;
     const why = error instanceof read.Refused && error.reason !== undefined ? ` (${error.reason})` : "";
     return refuse(`${found.place}${shown} is not accepted${why}: it takes ${row.accepts}`, row.member);
   }
+}
+
+/** The start of a value. Of a URL with a user only the scheme: what follows may hold a password. */
+function shownText(text: string): string {
+  const scheme = text.includes("@") || text.includes("?") ? /^[a-z][a-z0-9+.-]*:(\/\/)?/i.exec(text)?.[0] : undefined;
+  return scheme === undefined ? text.slice(0, shownCharactersMax) : `${scheme}…`;
 }
 
 /** The bounds of the rules are those of core/policy.ts; only the wording is ours. */

@@ -115,11 +115,6 @@ export function isNetworked({ kind }: StoreChoice): boolean {
   return kind !== "memory" && kind !== "sqlite";
 }
 
-/** A text without the user name and the password that a URL in it may hold. */
-export function withoutCredentials(text: string): string {
-  return text.replace(/^([A-Za-z]+:)?.*@/s, "$1//…@");
-}
-
 /** `redis:` or `rediss:`, a host, and the number of a database where it is not the first. */
 function readRedis(text: string): StoreChoice {
   const url = readUrl(text);

@@ -152,7 +152,7 @@ function unreachable(cause: NodeJS.ErrnoException, address: string): PawlError {
  */
 export async function redisStoreAt(
   url: string,
-  options: Pick<RedisOptions, "warn">,
+  options: Pick<RedisOptions, "canCreate" | "warn">,
   importPackage: ImportPackage = importIfInstalled,
 ): Promise<Store> {
   const own = await loadClient(url, importPackage);

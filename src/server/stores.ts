@@ -10,16 +10,18 @@ import type { Settings } from "./config.ts";
 import type { StoreChoice } from "./option-values.ts";
 
 /**
- * The store that the options name, not opened yet. `directory` is what a relative file is relative to; `warn` is told what
- * looks unsafe about the database.
+ * The store that the options name, not opened yet. `directory` is what a relative file is relative to.
+ * @param canCreate false: a shared database without a store of Pawl is refused when it is opened
+ * @param warn is told what looks unsafe about the database
  */
 export async function createStore(
   choice: StoreChoice,
   directory: string,
+  canCreate = true,
   warn: (sentence: string) => void = () => {},
 ): Promise<Store> {
   if (choice.kind === "memory") return (await import("../stores/memory.ts")).memoryStore();
-  if (choice.kind === "redis") return (await import("./redis-client.ts")).redisStoreAt(choice.url, { warn });
+  if (choice.kind === "redis") return (await import("./redis-client.ts")).redisStoreAt(choice.url, { canCreate, warn });
   return (await import("../stores/sqlite.ts")).sqliteStore(resolve(directory, choice.file));
 }
 
@@ -51,9 +53,13 @@ export async function rememberIssuer(store: Store, issuer: string): Promise<void
 }
 
 /** The issuer of the server that last started on this store. */
-export async function recallIssuer(choice: StoreChoice, directory: string): Promise<string | undefined> {
+export async function recallIssuer(
+  choice: StoreChoice,
+  directory: string,
+  canCreate: boolean,
+): Promise<string | undefined> {
   if (choice.kind === "memory" || storeIsNew(choice, directory)) return undefined;
-  const store = await createStore(choice, directory);
+  const store = await createStore(choice, directory, canCreate);
   try {
     await store.open();
     return (await store.readDocument(issuerKey))?.value;

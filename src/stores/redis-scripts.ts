@@ -21,14 +21,14 @@ function script(source: string): Script {
 }
 
 /**
- * The format mark, made where there is none, and what the server says of its memory and its persistence (empty where it
- * may not be asked). KEYS: mark. ARGV: our format.
+ * The format mark, and what the server says of its memory and its persistence (empty where it may not be asked). Where
+ * there is no mark, it is made, or empty. KEYS: mark. ARGV: the mark to make, or ''.
  */
 export const openScript: Script = script(`
 local format = redis.call('GET', KEYS[1])
 if not format then
   format = ARGV[1]
-  redis.call('SET', KEYS[1], format)
+  if format ~= '' then redis.call('SET', KEYS[1], format) end
 end
 local function info(section)
   local text = redis.pcall('INFO', section)

@@ -38,6 +38,8 @@ export interface RedisOptions {
    * that was given up may still happen.
    */
   readonly timeoutMilliseconds?: number;
+  /** False: `open` refuses a database that holds no store yet (`store_unavailable`). Default true. */
+  readonly canCreate?: boolean;
   /** Told once, by `open`, what looks unsafe about the database. Default: nobody. */
   readonly warn?: (sentence: string) => void;
   /** Clock, randomness and timers. Default: those of the machine. */
@@ -95,7 +97,7 @@ export function redisStore(client: IoredisClient | NodeRedisClient, options: Red
     kind: "redis",
     open: async () => {
       if (state === "closed") throw new PawlError("store_unavailable", "the store is closed");
-      await open(base, options.warn);
+      await open(base, options);
       if (state === "new") state = "open";
     },
     read: (sid) => use(() => read(base, sid)),
@@ -130,9 +132,13 @@ export function redisStore(client: IoredisClient | NodeRedisClient, options: Red
   };
 }
 
-async function open({ calls, keys }: Base, warn: RedisOptions["warn"]): Promise<void> {
-  const reply = (await calls.run(scripts.openScript, [keys.format], [layout.layoutFormat])) as Buffer[];
+async function open({ calls, keys }: Base, { canCreate = true, warn }: RedisOptions): Promise<void> {
+  const mark = canCreate ? layout.layoutFormat : "";
+  const reply = (await calls.run(scripts.openScript, [keys.format], [mark])) as Buffer[];
   const [format, memory = "", persistence = ""] = reply.map(String);
+  if (format === "") {
+    throw new PawlError("store_unavailable", "there is no store in this database; `pawl serve` creates one");
+  }
   if (format !== layout.layoutFormat) {
     throw new PawlError(
       "store_incompatible",

@@ -33,12 +33,12 @@ describe("the server on Redis", { skip }, () => {
     const server = await startRedis("--requirepass", password);
     const away = await freePort();
     const cases: readonly (readonly [string, number, RegExp, Record<string, string>?])[] = [
-      [urlOf(server), 2, /PAWL_SECRET is required with a networked store/, {}],
+      [urlOf(server), 2, /PAWL_SECRET is required with a redis: store/, {}],
       [urlOf(server, "wrong"), 3, /127\.0\.0\.1:\d+ refuses \(WRONGPASS\).*password/],
       [`redis://127.0.0.1:${server.port}`, 3, /refuses \(NOAUTH\).*wants a password/],
       [urlOf({ port: away }), 3, /no Redis answers at 127\.0\.0\.1:\d+ \(ECONNREFUSED\)/],
       [`${urlOf(server)}/99`, 3, /no database of this number/],
-      [`${urlOf(server)}/0?family=6`, 2, /PAWL_STORE "redis:\/\/…@127.*is not accepted/],
+      [`${urlOf(server)}/0?family=6`, 2, /PAWL_STORE "redis:\/\/…" is not accepted/],
       [`${urlOf(server)}/x`, 2, /is not accepted/],
       ["redis://", 2, /is not accepted/],
     ];
@@ -47,6 +47,13 @@ describe("the server on Redis", { skip }, () => {
       assert.equal(finished.code, code, `${url}: ${finished.errors}`);
       assert.match(finished.errors, sentence);
     }
+    const run = { folder: temporaryFolder(), environment: { PAWL_SECRET: secret, PAWL_STORE: urlOf(server) } };
+    const missing = await pawl(["keys", "list"], run);
+    assert.deepEqual(
+      [missing.code, missing.errors],
+      [3, "pawl: there is no store in this database; `pawl serve` creates one\n"],
+    );
+    assert.equal(await server.command("-a", password, "--no-auth-warning", "DBSIZE"), "0");
     await server.command("-a", password, "--no-auth-warning", "CONFIG", "SET", "maxmemory-policy", "allkeys-lru");
     const refused = await failed(urlOf(server));
     assert.equal(refused.code, 1);
@@ -90,7 +97,11 @@ describe("the server on Redis", { skip }, () => {
     assert.equal(refused.code, 3, refused.errors);
     assert.match(refused.errors, /no Redis answers at localhost:\d+ \(DEPTH_ZERO_SELF_SIGNED_CERT\)/);
     const trusting = { PAWL_SECRET: secret, PAWL_STORE: url, NODE_EXTRA_CA_CERTS: certFile };
-    const listed = await pawl(["keys", "list"], { folder, environment: trusting });
+    const listed = await pawl(["users", "add", ann.email, "--password-stdin"], {
+      folder,
+      environment: trusting,
+      input: `${ann.password}\n`,
+    });
     assert.equal(listed.code, 0, listed.errors);
   });
 

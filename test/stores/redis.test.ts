@@ -7,19 +7,27 @@ import { storeSuite } from "../../src/testing/store-suite.ts";
 import { givenUrl, type RedisServer, skip, startRedis } from "../services/redis.ts";
 import { type Client, ioredisOn, nodeRedisOn, underTestOn } from "./redis-clients.ts";
 
+let turn = 0;
+
+function inTurn(clients: readonly Client[] = []): Client {
+  turn += 1;
+  return clients[turn % clients.length] as Client;
+}
+
 describe("redis", { skip: givenUrl === undefined && skip }, () => {
-  let [ioredis, nodeRedis]: Client[] = [];
+  // Two of each, in turn: a second instance on a database has a connection of its own.
+  let [ioredis, nodeRedis]: Client[][] = [];
   before(async () => {
     const url = givenUrl ?? (await startRedis()).url;
-    ioredis = ioredisOn(url);
-    nodeRedis = await nodeRedisOn(url);
+    ioredis = [ioredisOn(url), ioredisOn(url)];
+    nodeRedis = [await nodeRedisOn(url), await nodeRedisOn(url)];
   });
 
-  const byIoredis = underTestOn(() => ioredis as Client);
+  const byIoredis = underTestOn(() => inTurn(ioredis));
   storeSuite("redis by ioredis", byIoredis);
   differentialSuite("redis by ioredis", byIoredis);
 
-  const byNodeRedis = underTestOn(() => nodeRedis as Client);
+  const byNodeRedis = underTestOn(() => inTurn(nodeRedis));
   storeSuite("redis by redis", byNodeRedis);
   differentialSuite("redis by redis", byNodeRedis, { seeds: [7], steps: 100 });
 });
