@@ -8,6 +8,7 @@ import type { Store } from "../../src/core/ports.ts";
 import type { SessionRecord } from "../../src/index.ts";
 import { createSessions } from "../../src/index.ts";
 import { type RedisOptions, redisStore } from "../../src/stores/redis.ts";
+import { callsMax } from "../../src/stores/redis-calls.ts";
 import { createSamples } from "../../src/testing/session-samples.ts";
 import { eventually, type RedisServer, skip, startRedis } from "../services/redis.ts";
 import { type Client, freshPrefix, ioredisOn, nodeRedisOn } from "./redis-clients.ts";
@@ -188,6 +189,21 @@ describe("a Redis server", { skip }, () => {
       await store.close();
     });
   }
+
+  it("has a bounded number of calls under way: what is beyond is refused at once", async () => {
+    const server = await startRedis();
+    const { store } = await opened(ioredisOn(server.url), { timeoutMilliseconds: 60_000 });
+    server.signal("SIGSTOP");
+    const waiting = Array.from({ length: callsMax }, () => store.ping());
+    await assert.rejects(
+      store.ping(),
+      ({ code, facts }) => code === "store_unavailable" && /too many/.test(facts.cause),
+    );
+    server.signal("SIGCONT");
+    await Promise.all(waiting);
+    await store.ping();
+    await store.close();
+  });
 
   it("is refused when it may drop keys, and when it is one of a Cluster or a replica", async () => {
     const server = await startRedis("--maxmemory", "100mb", "--maxmemory-policy", "volatile-ttl");
