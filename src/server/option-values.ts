@@ -99,17 +99,24 @@ export type StoreChoice =
       readonly file: string;
     }
   | {
-      readonly kind: "postgres";
+      readonly kind: "postgres" | "redis";
       /** As given, password included: it must not reach a log or an error. */
       readonly url: string;
     };
 
 /** True for a store that several machines share: its secret comes from outside. */
 export function isNetworked({ kind }: StoreChoice): boolean {
-  return kind === "postgres";
+  return kind !== "memory" && kind !== "sqlite";
 }
 
-/** `sqlite:<file>`, `postgres://…` or `memory:`. */
+/** `redis:` or `rediss:`, a host, and the number of a database where it is not the first. */
+function readRedisUrl(text: string): void {
+  const url = readUrl(text);
+  const isBare = url.search === "" && url.hash === "" && /^\/?$|^\/\d{1,5}$/.test(url.pathname);
+  if (url.hostname === "" || !isBare) throw new Refused();
+}
+
+/** `sqlite:<file>`, `postgres://…`, `redis://…`, `rediss://…` or `memory:`. */
 export function readStore(text: string): StoreChoice {
   if (text === "memory:") return { kind: "memory" };
   const scheme = /^([A-Za-z]+):/.exec(text)?.[1]?.toLowerCase();
@@ -117,7 +124,10 @@ export function readStore(text: string): StoreChoice {
     readPostgresUrl(text);
     return { kind: "postgres", url: text };
   }
-  if (scheme === "redis" || scheme === "rediss") throw new Refused(`${scheme}: stores arrive in a later version`);
+  if (scheme === "redis" || scheme === "rediss") {
+    readRedisUrl(text);
+    return { kind: "redis", url: text };
+  }
   const file = text.slice("sqlite:".length);
   if (!text.startsWith("sqlite:") || file.trim() === "" || file.includes("\0")) throw new Refused();
   if (file === ":memory:") throw new Refused("for a store without a file use memory:");

@@ -119,7 +119,7 @@ async function compose(
   issuer: string,
   stopping: () => boolean,
 ): Promise<Composed> {
-  const store = await createStore(settings.store, directory);
+  const store = await createStore(settings.store, directory, true, (sentence) => log.info(sentence));
   const sessions = await createSessions({ ...engineOptions(settings, store, issuer), platform });
   try {
     await rememberIssuer(store, issuer);

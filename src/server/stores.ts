@@ -11,16 +11,24 @@ import type { StoreChoice } from "./option-values.ts";
 
 /**
  * The store that the options name, not opened yet. `directory` is what a relative file is relative to.
- * @param canCreate false: a shared database without Pawl's tables is refused when it is opened
+ * @param canCreate false: a shared database without a store of Pawl is refused when it is opened
+ * @param warn is told what looks unsafe about the database
  */
-export async function createStore(choice: StoreChoice, directory: string, canCreate = true): Promise<Store> {
+export async function createStore(
+  choice: StoreChoice,
+  directory: string,
+  canCreate = true,
+  warn: (sentence: string) => void = () => {},
+): Promise<Store> {
   switch (choice.kind) {
     case "memory":
       return (await import("../stores/memory.ts")).memoryStore();
     case "sqlite":
       return (await import("../stores/sqlite.ts")).sqliteStore(resolve(directory, choice.file));
-    default:
+    case "postgres":
       return await (await import("./postgres-pool.ts")).openPostgres(choice.url, canCreate);
+    case "redis":
+      return await (await import("./redis-client.ts")).redisStoreAt(choice.url, { canCreate, warn });
   }
 }
 
@@ -70,7 +78,8 @@ export async function recallIssuer(
 /** @throws PawlError `invalid_option` for a store that another process cannot open. */
 export function refuseMemory(choice: StoreChoice): void {
   if (choice.kind !== "memory") return;
-  const why = "a memory: store lives inside the server process; commands need --store sqlite:<file> or postgres://…";
+  const why =
+    "a memory: store lives inside the server process; commands need a store that the server shares with them, such as sqlite:<file>";
   throw new PawlError("invalid_option", why, { field: "store" });
 }
 

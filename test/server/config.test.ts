@@ -213,17 +213,16 @@ describe("a bad option", () => {
     assert.doesNotMatch(refusal({ file: `{"secret": "not-a-good` }), /not-a-good/);
   });
 
-  it("says when a store arrives later", () => {
-    for (const value of ["redis://x", "rediss://x"]) {
-      assert.match(refusal({ flags: { store: value } }), /later version/);
-    }
-  });
-
   it("is a shared store without the secret that its nodes share", () => {
-    for (const value of ["postgres://localhost/x", "postgresql://u:p@h/x?schema=s"]) {
-      assert.match(refusal({ flags: { store: value } }), /^PAWL_SECRET is required with a postgres: store/);
-      const given = settings({ flags: { store: value }, environment: { PAWL_SECRET: secret } });
-      assert.deepEqual(given.store, { kind: "postgres", url: value });
+    for (const [kind, url] of [
+      ["postgres", "postgres://localhost/x"],
+      ["postgres", "postgresql://u:p@h/x?schema=s"],
+      ["redis", "redis://localhost"],
+      ["redis", "rediss://:word@redis.example:6380/2"],
+    ] as const) {
+      assert.match(refusal({ flags: { store: url } }), new RegExp(`^PAWL_SECRET is required with a ${kind}: store`));
+      const given = settings({ flags: { store: url }, environment: { PAWL_SECRET: secret } });
+      assert.deepEqual(given.store, { kind, url });
     }
   });
 
@@ -242,6 +241,26 @@ describe("a bad option", () => {
       const told = refusal({ flags: { store } });
       assert.match(told, /^--store /);
       assert.doesNotMatch(told, /hun/);
+    }
+  });
+
+  it("keeps the password of a URL to itself", () => {
+    for (const value of [
+      "redis://user:pass-word@",
+      "redis:pass-word@host",
+      "redis://:pass-word@host/0?x",
+      "x://:pass-@word@host",
+      "redis://:pass-word@h/x",
+    ]) {
+      for (const given of [
+        { flags: { store: value } },
+        { environment: { PAWL_STORE: value } },
+        { file: { store: value } },
+      ]) {
+        const sentence = refusal(given);
+        assert.match(sentence, /is not accepted/);
+        assert.doesNotMatch(sentence, /pass-|-word|@word/, value);
+      }
     }
   });
 
