@@ -6,14 +6,16 @@ import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import { PawlError } from "../core/errors.ts";
 import type { Scheduler } from "../core/ports.ts";
-import type { Outgoing } from "../http/exchange.ts";
+import type { Outgoing, StreamedBody } from "../http/exchange.ts";
+import { isStreamed } from "../http/exchange.ts";
 import type { Handler } from "../http/handler.ts";
 import { problem } from "../http/problem.ts";
 import type { Entry, InFlight } from "./node-in-flight.ts";
 import { createInFlight } from "./node-in-flight.ts";
 import { NodeIncoming } from "./node-incoming.ts";
-
 import { listen } from "./node-listen.ts";
+import type { NodeStreams } from "./node-streams.ts";
+import { createNodeStreams } from "./node-streams.ts";
 
 // Not imported: an ES import of node:http reads every export, and some of those load a whole WebSocket and fetch stack
 // (14 MB and a fifth of the start, measured by bench/startup.ts).
@@ -43,7 +45,8 @@ export function nodeListener(handler: Handler): NodeListener {
   const graceMilliseconds = policy.graceSeconds * 1000;
   const inFlight = createInFlight(platform, sweepMillisecondsOf(graceMilliseconds));
   const cut = graceMilliseconds * (1 - checkShare);
-  const serve = createServe(handler, inFlight, { work: cut * (workShare / cutShare), cut }, () => false);
+  const milliseconds = { work: cut * (workShare / cutShare), cut };
+  const serve = createServe(handler, inFlight, createNodeStreams(), milliseconds, () => false);
   // Frameworks pass more arguments; they are not ours.
   return (request, response) => serve(request, response, false);
 }
@@ -61,7 +64,7 @@ export interface ServeOptions {
 /** A running server. */
 export interface Serving {
   readonly port: number;
-  /** Stops accepting, finishes what is in flight (at most 10 s), then closes every connection. Idempotent. */
+  /** Stops accepting, ends streams, finishes what is in flight (at most 10 s), closes every connection. Idempotent. */
   close(): Promise<void>;
 }
 
@@ -69,6 +72,7 @@ export interface Serving {
  * Serves `handler`. From the first byte of a request to the last of its answer less than the policy's grace passes:
  * 0.3 of it for the headers, 0.5 for headers and body (408 beyond); after the headers 0.5 for body and work (503 beyond)
  * and 0.6 until the answer is out; what is unanswered then loses its connection.
+ * A stream goes on until its reader leaves, takes nothing for too long, or the server closes.
  * @param handler the handler, or a function that makes it once the port is known (the default issuer holds the port);
  * requests that arrive before it is made get 503
  * @throws the system's error when the address cannot be bound (`EADDRINUSE`, …).
@@ -77,7 +81,8 @@ export async function serveNode(
   handler: Handler | ((port: number) => Handler | Promise<Handler>),
   options: ServeOptions = {},
 ): Promise<Serving> {
-  const state: State = { serve: answerNotReady, inFlight: undefined, closing: false };
+  const streams = createNodeStreams();
+  const state: State = { serve: answerNotReady, inFlight: undefined, streams, closing: false };
   const checkMilliseconds =
     typeof handler === "function" ? checkMillisecondsUnknown : sweepMillisecondsOf(graceMillisecondsOf(handler));
   const create = (): Server =>
@@ -91,6 +96,7 @@ export async function serveNode(
       port,
       close: () => {
         state.closing = true;
+        streams.endAll();
         closed ??= closeAll(servers, made.sessions.platform.scheduler);
         return closed;
       },
@@ -109,6 +115,7 @@ type Serve = (request: IncomingMessage, response: ServerResponse, waitsForContin
 interface State {
   serve: Serve;
   inFlight: InFlight | undefined;
+  readonly streams: NodeStreams;
   closing: boolean;
 }
 
@@ -154,6 +161,7 @@ function start(state: State, servers: readonly Server[], handler: Handler): void
   state.serve = createServe(
     handler,
     state.inFlight,
+    state.streams,
     { work: graceMilliseconds * workShare, cut: graceMilliseconds * cutShare },
     () => state.closing,
   );
@@ -162,13 +170,15 @@ function start(state: State, servers: readonly Server[], handler: Handler): void
 function answerNotReady(_request: IncomingMessage, response: ServerResponse): void {
   response.shouldKeepAlive = false;
   const error = new PawlError("store_unavailable", "Starting; retry.");
-  send(response, "GET", problem(error, ["content-type", "application/problem+json", "cache-control", "no-store"]));
+  const answer = problem(error, ["content-type", "application/problem+json", "cache-control", "no-store"]);
+  send(response, "GET", answer, answer.body);
 }
 
 /** The way from a request to its answer. */
 function createServe(
   handler: Handler,
   inFlight: InFlight,
+  streams: NodeStreams,
   milliseconds: { readonly work: number; readonly cut: number },
   isClosing: () => boolean,
 ): Serve {
@@ -176,10 +186,20 @@ function createServe(
   const answer = async (entry: Entry, incoming: NodeIncoming, outgoing: Outgoing): Promise<void> => {
     const { request, response } = entry;
     if (incoming.hasUnreadBody && !(await incoming.drain())) response.shouldKeepAlive = false;
-    if (entry.abandoned || request.socket.destroyed) return inFlight.remove(entry);
-    if (clock.now() >= entry.deadlineAt) return abandon(entry, inFlight);
+    const { body } = outgoing;
+    const isGone = entry.abandoned || request.socket.destroyed;
+    if (isGone || clock.now() >= entry.deadlineAt) {
+      if (isStreamed(body)) body.end();
+      return isGone ? inFlight.remove(entry) : abandon(entry, inFlight);
+    }
     if (isClosing()) response.shouldKeepAlive = false;
-    send(response, incoming.method, outgoing);
+    if (isStreamed(body)) {
+      inFlight.remove(entry);
+      response.writeHead(outgoing.status, outgoing.headers);
+      if (incoming.method === "HEAD") body.end();
+      return streams.send(response, body);
+    }
+    send(response, incoming.method, outgoing, body);
     // What the system has taken is done; what waits (a slow reader, a pipelined answer) stays under its deadline.
     if (response.socket === request.socket && request.socket.writableLength === 0) inFlight.remove(entry);
   };
@@ -202,8 +222,9 @@ function abandon(entry: Entry, inFlight: InFlight): void {
   entry.request.socket.destroy();
 }
 
-function send(response: ServerResponse, method: string, outgoing: Outgoing): void {
-  const { status, headers, body } = outgoing;
+type WholeBody = Exclude<Outgoing["body"], StreamedBody>;
+
+function send(response: ServerResponse, method: string, { status, headers }: Outgoing, body: WholeBody): void {
   if (body !== undefined) {
     const bytes = typeof body === "string" ? Buffer.byteLength(body) : body.length;
     headers.push("content-length", String(bytes));

@@ -1,5 +1,5 @@
-// The composition of the engine: options in, `Sessions` out. Opens the store, the secrets and the key ring, and runs
-// the two background tasks (purge, reload of the key ring). Owns no rule.
+// The composition of the engine: options in, `Sessions` out. Opens the store, its clock, the secrets and the key ring,
+// and runs the two background tasks (purge, reload of the key ring). Owns no rule.
 
 import { checkAccessToken } from "../core/access-token.ts";
 import { PawlError } from "../core/errors.ts";
@@ -11,9 +11,11 @@ import { nodePlatform } from "../platform/node.ts";
 import type { Context } from "./context.ts";
 import { logout, revoke, revokeAll } from "./ending.ts";
 import { openKeyRing } from "./key-ring.ts";
+import { createRevocationFeed } from "./revocation-feed.ts";
 import { confirm, refresh } from "./rotation.ts";
 import { openSecretRing } from "./secrets.ts";
 import { issue, reauthenticate } from "./signing-in.ts";
+import { openStoreClock } from "./store-clock.ts";
 import type { Authenticated, Sessions, SessionsOptions } from "./types.ts";
 import { isLive, overSince, storyOf, viewOf } from "./views.ts";
 
@@ -38,7 +40,7 @@ const feedEntriesMax = 10_000;
  */
 export async function createSessions(options: SessionsOptions): Promise<Sessions> {
   const policy = createPolicy(options);
-  const platform = options.platform ?? nodePlatform;
+  const local = options.platform ?? nodePlatform;
   const issuer = options.issuer ?? defaultIssuer;
   const { algorithm } = options;
   if (algorithm !== undefined && !["ES256", "EdDSA", "RS256"].includes(algorithm)) {
@@ -46,9 +48,11 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
   }
   const { store } = options;
   await store.open();
+  const clock = await openStoreClock(store, local);
   try {
+    const platform = { ...local, clock };
     const secret = options.secret ?? (await embeddedSecret(store, platform.entropy));
-    const secrets = await openSecretRing(store, platform.clock, policy, secret);
+    const secrets = await openSecretRing(store, clock, policy, secret);
     const keyRing = await openKeyRing({ store, platform, secrets, algorithm });
     const listeners = new Set<(event: SessionEvent) => void>();
     const emit = (event: SessionEvent): void => {
@@ -61,8 +65,10 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
       }
     };
     const audience = options.audience ?? issuer;
-    return build({ store, platform, policy, secrets, keyRing, issuer, audience, emit }, listeners);
+    const context = { store, platform, policy, secrets, keyRing, issuer, audience, emit };
+    return build(context, listeners, () => clock.stop());
   } catch (error) {
+    clock.stop();
     await store.close();
     throw error;
   }
@@ -75,7 +81,7 @@ async function embeddedSecret(store: Store, entropy: Context["platform"]["entrop
   return await store.embeddedSecret(entropy);
 }
 
-function build(context: Context, listeners: Set<(event: SessionEvent) => void>): Sessions {
+function build(context: Context, listeners: Set<(event: SessionEvent) => void>, stopClock: () => void): Sessions {
   const { store, platform, keyRing } = context;
   const purge: Sessions["purge"] = (from, keepSeconds = keepSecondsDefault) => {
     const now = platform.clock.now();
@@ -84,6 +90,10 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>):
     return store.purge(lapsed, Math.floor(now / 1000), from, purgeRowsMax);
   };
   const stop = startBackground(context, purge);
+  const feed = createRevocationFeed(store, platform);
+  listeners.add(({ type }) => {
+    if (type === "session_revoked") feed.wake();
+  });
   return {
     policy: context.policy,
     issuer: context.issuer,
@@ -108,6 +118,8 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>):
     revokeAll: (subject, reason, except, createdBefore) => revokeAll(context, subject, reason, except, createdBefore),
     reauthenticate: (sid, amr) => reauthenticate(context, sid, amr),
     revocations: (cursor) => store.revocationsAfter(cursor, Math.floor(platform.clock.now() / 1000), feedEntriesMax),
+    followRevocations: (cursor) => feed.follow(cursor),
+    revocationFeedState: () => feed.state(),
     jwks: () => keyRing.jwks(),
     keys: () => keyRing.views(),
     rotateKeys: () => keyRing.rotate(),
@@ -122,6 +134,8 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>):
     ping: () => store.ping(),
     close: async () => {
       stop();
+      stopClock();
+      feed.close();
       await store.close();
     },
   };

@@ -6,6 +6,7 @@ import type { Policy, PolicyOptions } from "../core/policy.ts";
 import type { Platform, PurgeStep, RevocationPage, Store } from "../core/ports.ts";
 import type { HistoryEntry, SessionRecord, Transport } from "../core/record.ts";
 import type { Algorithm, PublicJwk } from "../core/signature.ts";
+import type { RevocationFeedState } from "./revocation-feed.ts";
 
 export type { Algorithm, PublicJwk } from "../core/signature.ts";
 
@@ -26,7 +27,10 @@ export interface SessionsOptions extends PolicyOptions {
    * store provides (an embedded file store keeps `<file>.secret`, a memory store draws one per process).
    */
   readonly secret?: string;
-  /** Clock, randomness and timers. Default: those of the machine. */
+  /**
+   * Clock, randomness and timers. Default: those of the machine. With a store that tells the time (`Store.now`) the clock
+   * is corrected by it, so that nodes agree.
+   */
   readonly platform?: Platform;
 }
 
@@ -126,6 +130,7 @@ export interface Sessions {
   readonly policy: Policy;
   readonly issuer: string;
   readonly audience: string;
+  /** What the engine runs on: its clock is the one that the store's nodes agree on. */
   readonly platform: Platform;
   /** The store the sessions live in; the server keeps its accounts there as documents. */
   readonly store: Store;
@@ -164,6 +169,17 @@ export interface Sessions {
   reauthenticate(sid: string, amr?: readonly string[]): Promise<Grant>;
   /** The revocation feed after `cursor`. @throws `invalid_request` for a malformed cursor. */
   revocations(cursor?: string): Promise<RevocationPage>;
+  /**
+   * Follows the revocation feed after `cursor`: a first page at once, then one whenever there is something new, and an
+   * empty one when nothing was for 15 seconds (everything up to now was told). Nothing is buffered: who asks late is told
+   * late, and misses nothing. While the store fails nothing comes, then it goes on at the same cursor. Ends with `close`.
+   * @throws at the first page: `invalid_request` for a malformed cursor, `store_unavailable`.
+   * @example
+   * for await (const page of sessions.followRevocations()) for (const { sid } of page.revocations) drop(sid);
+   */
+  followRevocations(cursor?: string): AsyncIterableIterator<RevocationPage>;
+  /** What the feed is doing, for metrics. */
+  revocationFeedState(): RevocationFeedState;
   /** The public signing keys, newest first. */
   jwks(): { readonly keys: readonly PublicJwk[] };
   /** Signing keys for operators. */

@@ -45,6 +45,7 @@ export interface Parts {
   readonly accounts: Accounts | undefined;
   readonly registration: "open" | "closed";
   readonly feedToken: string | undefined;
+  readonly feedListenersMax: number;
   readonly limits: RateLimits | undefined;
   readonly cookies: CookiePolicy;
   readonly headers: BaseHeaders;

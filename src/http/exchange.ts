@@ -41,7 +41,25 @@ export interface Outgoing {
   readonly status: number;
   /** Name, value, name, value, …; names in lower case. `content-length` and `date` are the adapter's. */
   readonly headers: string[];
-  readonly body: string | Uint8Array | undefined;
+  readonly body: string | Uint8Array | StreamedBody | undefined;
+}
+
+/**
+ * A body that goes on until somebody ends it. An adapter asks for the next piece when the last one has been taken, so
+ * that nothing is kept for a slow reader; its deadlines do not apply.
+ */
+export interface StreamedBody {
+  /** The next piece; `undefined` is the end. One call at a time. */
+  next(): Promise<Uint8Array | undefined>;
+  /** The reader is gone, or the server stops: a waiting `next` resolves `undefined`. Idempotent. */
+  end(): void;
+  /** Set by the adapter: drops the connection of a reader that takes nothing for too long. */
+  onStall: (() => void) | undefined;
+}
+
+/** True for a body that comes in pieces. */
+export function isStreamed(body: Outgoing["body"]): body is StreamedBody {
+  return typeof body === "object" && "onStall" in body;
 }
 
 /** Rejects {@link Incoming.readBody}: the body is longer than allowed. */

@@ -1,8 +1,8 @@
 // Between WHATWG Request and Response and the plain shapes of exchange.ts. Owns the bounds of reading a body from a
 // stream; knows no route.
 
-import type { Incoming, Outgoing, Peer } from "./exchange.ts";
-import { BodyTooLarge, drainBytesMax, RequestAborted } from "./exchange.ts";
+import type { Incoming, Outgoing, Peer, StreamedBody } from "./exchange.ts";
+import { BodyTooLarge, drainBytesMax, isStreamed, RequestAborted } from "./exchange.ts";
 
 const noBody = new Uint8Array(0);
 
@@ -25,8 +25,26 @@ export function responseFrom(outgoing: Outgoing, method: string): Response {
   for (let index = 0; index + 1 < outgoing.headers.length; index += 2) {
     headers.append(outgoing.headers[index] as string, outgoing.headers[index + 1] as string);
   }
-  const body = method === "HEAD" ? null : (outgoing.body ?? null);
-  return new Response(body as BodyInit | null, { status: outgoing.status, headers });
+  if (method === "HEAD" && isStreamed(outgoing.body)) outgoing.body.end();
+  const body = method === "HEAD" ? undefined : outgoing.body;
+  const init = isStreamed(body) ? readableFrom(body) : ((body ?? null) as BodyInit | null);
+  return new Response(init, { status: outgoing.status, headers });
+}
+
+/** Asks for a piece only when the reader wants one. */
+function readableFrom(body: StreamedBody): ReadableStream<Uint8Array> {
+  const source: UnderlyingDefaultSource<Uint8Array> = {
+    start: (controller) => {
+      body.onStall = () => controller.error(new Error("the reader took nothing for too long"));
+    },
+    pull: async (controller) => {
+      const piece = await body.next();
+      if (piece === undefined) controller.close();
+      else controller.enqueue(piece);
+    },
+    cancel: () => body.end(),
+  };
+  return new ReadableStream(source, { highWaterMark: 0 });
 }
 
 /** Path and query of a URL, as they were sent. */

@@ -24,7 +24,8 @@ import { createLoopbackRedirect } from "./page-redirect.ts";
 import { asPawlError, problem } from "./problem.ts";
 import type { TrustProxy } from "./proxy.ts";
 import { createClientAddress } from "./proxy.ts";
-import { feedEndpoints, wellKnownEndpoints } from "./public-endpoints.ts";
+import { wellKnownEndpoints } from "./public-endpoints.ts";
+import { feedEndpoints, feedListenersMaxDefault } from "./revocation-endpoints.ts";
 import { rotationEndpoints } from "./rotation-endpoints.ts";
 import type { Route } from "./router.ts";
 import { createRouter } from "./router.ts";
@@ -42,6 +43,8 @@ export interface HandlerOptions {
   readonly registration?: "open" | "closed";
   /** Bearer token of the revocation feed. Default none: only direct loopback peers are served there. */
   readonly feedToken?: string;
+  /** Open streams of the revocation feed; more are refused with 503. Whole number from 1, default 5,000. */
+  readonly feedListenersMax?: number;
   /** Proxies whose forwarding headers are believed. Default none. */
   readonly trustProxy?: TrustProxy;
   /** Default none. See `createRateLimits`. */
@@ -88,6 +91,7 @@ export function createHandler(options: HandlerOptions): Handler {
     accounts: options.accounts,
     registration: options.registration ?? "open",
     feedToken: options.feedToken,
+    feedListenersMax: options.feedListenersMax ?? feedListenersMaxDefault,
     limits: options.rateLimits,
     cookies: createCookiePolicy(sessions.issuer),
     headers: createBaseHeaders(sessions.issuer, jwksMaxAgeSeconds),

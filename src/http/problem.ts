@@ -72,7 +72,7 @@ export function asPawlError(error: unknown): PawlError {
 }
 
 /** Creates the answer of an error. `headers` are the base headers of problems. */
-export function problem(error: PawlError, headers: readonly string[]): Outgoing {
+export function problem(error: PawlError, headers: readonly string[]): Outgoing & { readonly body: string } {
   const { code, detail, facts } = error;
   const { title, terminal } = errorMeanings[code];
   const status = statusOf[code];
