@@ -1,9 +1,10 @@
 // The figures of the running server as Prometheus text (exposition format 0.0.4): session events, requests, refresh
-// outcomes, memory. Owns names and labels. Labels come from closed lists, so a client cannot grow the table, and no
+// outcomes, the revocation feed, memory. Owns names and labels. Labels come from closed lists, so a client cannot grow the table, and no
 // label carries a session, a user or an address.
 
 import type { SessionEvent } from "../core/events.ts";
 import type { Clock } from "../core/ports.ts";
+import type { RevocationFeedState } from "../engine/revocation-feed.ts";
 
 /** Upper bounds of the duration buckets, in seconds. */
 const durationBuckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10] as const;
@@ -15,6 +16,8 @@ export interface Metrics {
   /** Counts one refresh answer by its outcome. */
   refresh(outcome: string): void;
   event(event: SessionEvent): void;
+  /** Says whom to ask about the revocation feed. */
+  watchFeed(state: () => RevocationFeedState): void;
   text(): string;
 }
 
@@ -59,8 +62,17 @@ function histogramLines(name: string, help: string, byRoute: ReadonlyMap<string,
   return lines;
 }
 
-function gauge(name: string, help: string, value: number): string[] {
-  return [`# HELP ${name} ${help}`, `# TYPE ${name} gauge`, `${name} ${value}`];
+function figure(type: "gauge" | "counter", name: string, help: string, value: number): string[] {
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`, `${name} ${value}`];
+}
+
+function feedLines({ listeners, told, lagMilliseconds }: RevocationFeedState): string[] {
+  const lag = "Time since the store was last read to the end of the feed; 0 while nobody listens.";
+  return [
+    ...figure("gauge", "pawl_revocation_listeners", "Open listeners of the revocation feed.", listeners),
+    ...figure("counter", "pawl_revocations_sent_total", "Revocations handed to listeners, each counted.", told),
+    ...figure("gauge", "pawl_revocation_feed_lag_seconds", lag, lagMilliseconds / 1000),
+  ];
 }
 
 /** Creates empty metrics. */
@@ -70,6 +82,7 @@ export function createMetrics(clock: Clock): Metrics {
   const requests = createCounter("pawl_http_requests_total", "Answered requests by route, method and status.");
   const refreshes = createCounter("pawl_refreshes_total", "Answers to refresh requests by outcome.");
   const durations = new Map<string, Histogram>();
+  let feed: (() => RevocationFeedState) | undefined;
   return {
     request: (route, method, status, durationMilliseconds) => {
       requests.add(`route="${route}",method="${method}",status="${status}"`);
@@ -84,6 +97,9 @@ export function createMetrics(clock: Clock): Metrics {
     refresh: (outcome) => refreshes.add(`outcome="${outcome}"`),
     event: ({ type, reason }) =>
       events.add(reason === undefined ? `type="${type}"` : `type="${type}",reason="${reason}"`),
+    watchFeed: (state) => {
+      feed = state;
+    },
     text: () => {
       const memory = process.memoryUsage();
       const lines = [
@@ -91,10 +107,16 @@ export function createMetrics(clock: Clock): Metrics {
         ...refreshes.lines(),
         ...requests.lines(),
         ...histogramLines("pawl_http_request_duration_seconds", "Time from request to answer, by route.", durations),
-        ...gauge("process_start_time_seconds", "When this process started serving.", Math.floor(startedAt / 1000)),
-        ...gauge("process_resident_memory_bytes", "Resident memory.", memory.rss),
-        ...gauge("nodejs_heap_used_bytes", "JavaScript heap in use.", memory.heapUsed),
-        ...gauge("nodejs_external_memory_bytes", "Memory outside the JavaScript heap.", memory.external),
+        ...(feed === undefined ? [] : feedLines(feed())),
+        ...figure(
+          "gauge",
+          "process_start_time_seconds",
+          "When this process started serving.",
+          Math.floor(startedAt / 1000),
+        ),
+        ...figure("gauge", "process_resident_memory_bytes", "Resident memory.", memory.rss),
+        ...figure("gauge", "nodejs_heap_used_bytes", "JavaScript heap in use.", memory.heapUsed),
+        ...figure("gauge", "nodejs_external_memory_bytes", "Memory outside the JavaScript heap.", memory.external),
       ];
       return `${lines.join("\n")}\n`;
     },

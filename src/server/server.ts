@@ -114,16 +114,19 @@ async function endLeftOver(sessions: Sessions, accounts: ServerAccounts, log: Lo
 
 async function compose(
   { settings, directory, log }: StartOptions,
-  platform: Platform,
+  local: Platform,
   metrics: Metrics,
   issuer: string,
   stopping: () => boolean,
 ): Promise<Composed> {
   const store = await createStore(settings.store, directory, true, (sentence) => log.info(sentence));
-  const sessions = await createSessions({ ...engineOptions(settings, store, issuer), platform });
+  const sessions = await createSessions({ ...engineOptions(settings, store, issuer), platform: local });
+  // Its clock is the one that all nodes agree on: accounts are dated by it, too.
+  const { platform } = sessions;
   try {
     await rememberIssuer(store, issuer);
     sessions.subscribe(observeEvents(log, metrics));
+    metrics.watchFeed(() => sessions.revocationFeedState());
     const registration = registrationFor(settings, issuer);
     const accounts = createAccounts({ store, platform, registration, throttle: settings.rateLimit });
     await endLeftOver(sessions, accounts, log);
