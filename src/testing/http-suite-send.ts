@@ -3,6 +3,7 @@
 
 import type { IncomingMessage } from "node:http";
 import { request as httpRequest } from "node:http";
+import { Readable } from "node:stream";
 import type { SuiteRequest } from "./http-suite-target.ts";
 
 const answerBytesMax = 16_777_216;
@@ -16,6 +17,14 @@ export async function sendOverHttp(origin: string, request: SuiteRequest): Promi
     call.on("error", reject);
     call.end(body);
   });
+  const headers = new Headers();
+  for (let index = 0; index + 1 < answer.rawHeaders.length; index += 2) {
+    headers.append(answer.rawHeaders[index] as string, answer.rawHeaders[index + 1] as string);
+  }
+  const status = answer.statusCode as number;
+  if (headers.get("content-type") === "text/event-stream" && request.method !== "HEAD") {
+    return new Response(Readable.toWeb(answer) as ReadableStream<Uint8Array>, { status, headers });
+  }
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of answer as AsyncIterable<Uint8Array>) {
@@ -23,11 +32,6 @@ export async function sendOverHttp(origin: string, request: SuiteRequest): Promi
     if (bytes > answerBytesMax) throw new Error("the answer is too long");
     chunks.push(chunk);
   }
-  const headers = new Headers();
-  for (let index = 0; index + 1 < answer.rawHeaders.length; index += 2) {
-    headers.append(answer.rawHeaders[index] as string, answer.rawHeaders[index + 1] as string);
-  }
-  const status = answer.statusCode as number;
   const hasBody = bytes > 0 && status !== 204 && status !== 304;
   return new Response(hasBody ? Buffer.concat(chunks) : null, { status, headers });
 }

@@ -10,6 +10,7 @@ import { originTests } from "./http-suite-origins.ts";
 import { passwordTests } from "./http-suite-passwords.ts";
 import { publicTests } from "./http-suite-public.ts";
 import { rotationTests } from "./http-suite-rotation.ts";
+import { streamTests } from "./http-suite-stream.ts";
 import type { SuiteSubject } from "./http-suite-target.ts";
 
 export { sendOverHttp } from "./http-suite-send.ts";
@@ -36,5 +37,6 @@ export function httpSuite(name: string, subject: SuiteSubject): void {
     cookieTests(subject);
     bearerTests(subject);
     publicTests(subject);
+    streamTests(subject);
   });
 }
