@@ -36,6 +36,8 @@ function parse(received: string): Answer | undefined {
   const head = received.slice(0, headEnd);
   const rest = received.slice(headEnd + 4);
   const status = Number(head.slice(9, 12));
+  // RFC 9110 section 15.3.5: it has no body, and no length either.
+  if (status === 204) return { status, body: "" };
   const length = lengthName.exec(head)?.[1];
   if (length !== undefined) return rest.length < Number(length) ? undefined : { status, body: rest };
   if (!chunkedName.test(head)) throw new Error(`an answer without a length: ${head.slice(0, 15)}`);

@@ -10,7 +10,7 @@ const pageEntriesMax = 1000;
 /** Reads for everybody are at least this far apart, so that a flood of endings becomes few pages. */
 const paceMilliseconds = 100;
 /** How often the store is looked at when nothing said that there is something; with hints, in case one was lost. */
-const pollMilliseconds = 250;
+const pollMilliseconds = 200;
 const pollMillisecondsWithHints = 1000;
 const backoffMillisecondsMax = 2000;
 /** Who heard nothing for this long gets an empty page: everything up to now was told. */
@@ -74,6 +74,8 @@ class Feed implements RevocationFeed {
   #end: string | undefined;
   #endReadAt = 0;
   #told = 0;
+  /** What was read for single listeners since the last beat: of many who come back at once most are at one cursor. */
+  readonly #recent = new Map<string | undefined, Promise<RevocationPage>>();
 
   constructor(store: Store, platform: Platform) {
     this.#store = store;
@@ -97,6 +99,7 @@ class Feed implements RevocationFeed {
 
   wake(): void {
     this.#isWanted = true;
+    this.#recent.clear();
     this.#readIfDue();
   }
 
@@ -131,10 +134,13 @@ class Feed implements RevocationFeed {
     const isFirst = !this.#listeners.has(listener);
     if (isFirst) this.#add(listener);
     try {
-      const page = await this.#read(listener.cursor);
+      const reading = this.#recent.get(listener.cursor) ?? this.#read(listener.cursor);
+      this.#recent.set(listener.cursor, reading);
+      const page = await reading;
       this.#tell(listener, page);
       return page;
     } catch (error) {
+      this.#recent.delete(listener.cursor);
       if (isFirst) {
         this.#remove(listener);
         throw error;
@@ -162,6 +168,7 @@ class Feed implements RevocationFeed {
     this.#endReadAt = this.#platform.clock.now();
     const stopBeat = this.#platform.scheduler.every(paceMilliseconds, () => {
       this.#beat += 1;
+      this.#recent.clear();
       this.#readIfDue();
     });
     const stopHints = this.#store.watchRevocations?.(() => this.wake());
@@ -177,6 +184,7 @@ class Feed implements RevocationFeed {
     listener.take = undefined;
     this.#listeners.delete(listener);
     if (this.#listeners.size > 0) return;
+    this.#recent.clear();
     this.#stop?.();
     this.#stop = undefined;
   }

@@ -1,0 +1,48 @@
+// One listener of the revocation feed over a raw socket: counts bytes, and as a witness notes when each session's entry
+// came. A thousand of them must cost the generator less than they cost the server.
+
+import type { Socket } from "node:net";
+import { connect } from "node:net";
+
+const sidShape = /"sid":"([\w-]{22})"/g;
+
+/** Begins to listen at once. */
+export class FeedListener {
+  /** When an entry came, by session; of a witness only. */
+  readonly arrivedAt = new Map<string, number>();
+  bytes = 0;
+  hasBegun = false;
+  readonly #socket: Socket;
+  #rest = "";
+
+  constructor(port: number, isWitness: boolean) {
+    this.#socket = connect({ port, host: "127.0.0.1" });
+    this.#socket.setEncoding("latin1");
+    this.#socket.on("error", (error) => {
+      throw error;
+    });
+    this.#socket.on("data", (chunk) => this.#receive(chunk as unknown as string, isWitness));
+    this.#socket.write(
+      `GET /auth/revocations HTTP/1.1\r\nHost: localhost:${port}\r\nAccept: text/event-stream\r\n\r\n`,
+    );
+  }
+
+  end(): void {
+    this.#socket.destroy();
+  }
+
+  #receive(chunk: string, isWitness: boolean): void {
+    this.bytes += chunk.length;
+    if (!isWitness && this.hasBegun) return;
+    this.#rest += chunk;
+    this.hasBegun ||= this.#rest.includes("data: ");
+    const now = performance.now();
+    let taken = 0;
+    for (const match of this.#rest.matchAll(sidShape)) {
+      this.arrivedAt.set(match[1] as string, now);
+      taken = match.index + match[0].length;
+    }
+    // An entry may be cut in two by the network.
+    this.#rest = this.#rest.slice(Math.max(taken, this.#rest.length - 64));
+  }
+}
