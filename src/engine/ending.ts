@@ -18,7 +18,9 @@ const roundsMax = 1000;
 /** The feed entry for a session that ends now; it lives one access-token lifetime. */
 export function revocationOf(context: Context, record: SessionRecord, now: number): Revocation {
   // The first second in which no token of the session can have been issued any more. Where a clock was set back, or that
-  // of another process is ahead, tokens are dated later than now.
+  // of another process is ahead, tokens are dated later than now; the record knows the latest of those that were
+  // committed. One that only settles leaves no trace: it may be dated in that second by a process whose clock is up to a
+  // second ahead, and still expires with the entry (store-clock.ts keeps clocks closer than that).
   const latest = Math.max(now, record.lastSeenAt, record.authTime * 1000);
   const seconds = Math.floor(latest / 1000) + 1;
   return { sid: record.sid, notBefore: seconds, exp: seconds + context.policy.accessTtlSeconds };

@@ -6,12 +6,15 @@ import type { Clock, Platform, Store } from "../core/ports.ts";
 
 /** Of several measurements the one with the shortest way there and back is the most exact. */
 const samplesMax = 3;
-/** A difference up to this is left alone: every clock differs a little, and each correction is a step. */
-const toleranceMilliseconds = 1000;
+/**
+ * A difference up to this is left alone: every clock differs a little, and each correction is a step. Two nodes then
+ * differ by less than the second that entries of the revocation feed allow for (ending.ts).
+ */
+const toleranceMilliseconds = 400;
 /** A sample that took longer says nothing. */
 const roundTripMillisecondsMax = 5000;
 const measureMilliseconds = 30_000;
-/** How often the machine's clock is compared with its timers; it was set when they disagree by a tolerance. */
+/** How often the machine's clock is compared with its timers; it was set when they disagree by more than as much. */
 const checkMilliseconds = 1000;
 const checksPerMeasurement = measureMilliseconds / checkMilliseconds;
 
@@ -23,8 +26,8 @@ export interface StoreClock extends Clock {
 
 /**
  * Measures once, then every 30 seconds and within a second after the machine's clock was set. Never rejects. `now` jumps
- * when the correction changes, which it does by more than a second or not at all; backwards only as far as the machine's
- * clock was ahead.
+ * when the correction changes, which it does by more than 0.4 s or not at all; backwards only as far as the machine's clock
+ * was ahead.
  */
 export async function openStoreClock(store: Store, { clock, scheduler }: Platform): Promise<StoreClock> {
   if (store.now === undefined) return { now: () => clock.now(), stop: () => {} };
@@ -45,7 +48,7 @@ export async function openStoreClock(store: Store, { clock, scheduler }: Platfor
   let checkedAt = clock.now();
   const stop = scheduler.every(checkMilliseconds, () => {
     const now = clock.now();
-    const wasSet = Math.abs(now - checkedAt - checkMilliseconds) > toleranceMilliseconds;
+    const wasSet = Math.abs(now - checkedAt - checkMilliseconds) > checkMilliseconds;
     checkedAt = now;
     checks += 1;
     if (wasSet || checks % checksPerMeasurement === 0) measure();

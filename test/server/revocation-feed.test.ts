@@ -15,6 +15,7 @@ interface Page {
 }
 
 const path = "/auth/revocations";
+const trials = 100;
 const environment = { PAWL_RATE_LIMIT: "off" };
 
 /** Two servers on one database. */
@@ -60,14 +61,18 @@ describe("the revocation feed between processes", () => {
     await register(here);
     const events = await listen(there);
     await told(events);
-    const milliseconds: number[] = [];
-    for (let trial = 0; trial < 100; trial += 1) {
-      const { sid, answeredAt } = await signOut(here);
-      assert.deepEqual(sidsOf(await told(events)), [sid]);
-      milliseconds.push(performance.now() - answeredAt);
-    }
+    const arrivedAt = new Map<string, number>();
+    const listening = (async () => {
+      while (arrivedAt.size < trials) {
+        for (const sid of sidsOf(await told(events))) arrivedAt.set(sid, performance.now());
+      }
+    })();
+    const signedOut: { sid: string; answeredAt: number }[] = [];
+    for (let trial = 0; trial < trials; trial += 1) signedOut.push(await signOut(here));
+    await listening;
+    const milliseconds = signedOut.map(({ sid, answeredAt }) => (arrivedAt.get(sid) as number) - answeredAt);
     milliseconds.sort((a, b) => a - b);
-    const [median = 0, slowest = 0] = [milliseconds[50], milliseconds[99]];
+    const [median = 0, slowest = 0] = [milliseconds[trials / 2], milliseconds.at(-1)];
     t.diagnostic(`from the answer to the listener: median ${median.toFixed()} ms, slowest ${slowest.toFixed()} ms`);
     // The slowest one is the machine's business where it has other work.
     assert.ok(median < 1000, `median ${median} ms`);
