@@ -36,7 +36,10 @@ async function run(
     return createHandler({ sessions: made });
   });
   const sessions = made as unknown as Sessions;
+  const raws: Raw[] = [];
   t.after(async () => {
+    // First: a server whose clock stands would wait for them.
+    for (const { socket } of raws) socket.destroy();
     await serving.close();
     await sessions.close();
   });
@@ -50,7 +53,7 @@ async function run(
     },
     listen: async () => {
       const raw = await Raw.open(serving.port);
-      t.after(() => raw.socket.destroy());
+      raws.push(raw);
       raw.send(
         `GET /auth/revocations HTTP/1.1\r\nHost: localhost:${serving.port}\r\nAccept: text/event-stream\r\n\r\n`,
       );
