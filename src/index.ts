@@ -19,6 +19,7 @@ export type {
 } from "./core/ports.ts";
 export type { HandOut, HistoryEntry, ServerAttempt, SessionRecord, Transport } from "./core/record.ts";
 export { createSessions } from "./engine/create-sessions.ts";
+export type { RevocationFeedState } from "./engine/revocation-feed.ts";
 export type {
   Algorithm,
   Authenticated,

@@ -50,9 +50,9 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
   await store.open();
   const clock = await openStoreClock(store, local);
   try {
-    const platform = { ...local, clock };
+    const platform = clock === undefined ? local : { ...local, clock };
     const secret = options.secret ?? (await embeddedSecret(store, platform.entropy));
-    const secrets = await openSecretRing(store, clock, policy, secret);
+    const secrets = await openSecretRing(store, platform.clock, policy, secret);
     const keyRing = await openKeyRing({ store, platform, secrets, algorithm });
     const listeners = new Set<(event: SessionEvent) => void>();
     const emit = (event: SessionEvent): void => {
@@ -66,9 +66,9 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
     };
     const audience = options.audience ?? issuer;
     const context = { store, platform, policy, secrets, keyRing, issuer, audience, emit };
-    return build(context, listeners, () => clock.stop());
+    return build(context, listeners, () => clock?.stop());
   } catch (error) {
-    clock.stop();
+    clock?.stop();
     await store.close();
     throw error;
   }

@@ -25,12 +25,12 @@ export interface StoreClock extends Clock {
 }
 
 /**
- * Measures once, then every 30 seconds and within a second after the machine's clock was set. Never rejects. `now` jumps
- * when the correction changes, which it does by more than 0.4 s or not at all; backwards only as far as the machine's clock
- * was ahead.
+ * Resolves `undefined` over a store without a clock. Measures once, then every 30 seconds and within a second after the
+ * machine's clock was set. Never rejects. `now` jumps when the correction changes, which it does by more than 0.4 s or
+ * not at all; backwards only as far as the machine's clock was ahead.
  */
-export async function openStoreClock(store: Store, { clock, scheduler }: Platform): Promise<StoreClock> {
-  if (store.now === undefined) return { now: () => clock.now(), stop: () => {} };
+export async function openStoreClock(store: Store, { clock, scheduler }: Platform): Promise<StoreClock | undefined> {
+  if (store.now === undefined) return undefined;
   const askStore = store.now.bind(store);
   let offset = 0;
   let isMeasuring = false;

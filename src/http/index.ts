@@ -3,7 +3,7 @@
 
 export type { Accounts, User } from "./accounts.ts";
 export type { Call, Endpoint } from "./endpoint.ts";
-export type { Incoming, Outgoing, Peer } from "./exchange.ts";
+export type { Incoming, Outgoing, Peer, StreamedBody } from "./exchange.ts";
 export type { Handler, HandlerOptions } from "./handler.ts";
 export { createHandler } from "./handler.ts";
 export type { RateLimitName, RateLimitSetting, RateLimits, RateLimitVerdict } from "./limits.ts";
