@@ -116,7 +116,10 @@ class SignOuts {
         this.#idle.push(ask);
       },
       (why) => {
-        throw new Error(why);
+        const place = this.#idle.indexOf(ask);
+        if (place < 0) throw new Error(why);
+        // The server closes what was idle for a minute.
+        this.#idle.splice(place, 1);
       },
     );
     this.#connections.push(connection);

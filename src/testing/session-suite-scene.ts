@@ -51,7 +51,9 @@ export async function openScene(t: TestContext, store: Store, options: Partial<S
     return record;
   };
   const secret = store.embeddedSecret ? {} : { secret: Buffer.alloc(32, 42).toString("base64url") };
-  const sessions = await createSessions({ ...secret, ...options, platform, store: { ...store, read } });
+  // Without the store's own clock: the test moves the time, and nothing may correct it.
+  const { now: _itsOwn, ...timeless } = store;
+  const sessions = await createSessions({ ...secret, ...options, platform, store: { ...timeless, read } });
   t.after(() => sessions.close());
   sessions.subscribe((event) => events.push(event));
   const signIn: Scene["signIn"] = async (subject = "ana") => {

@@ -11,6 +11,8 @@ import { storeSuite } from "../../src/testing/store-suite.ts";
 
 storeSuite("memory", { create: async () => memoryStore() });
 sessionSuite("memory", { create: async () => memoryStore() });
+// A store that tells the time: the suite moves its own clock all the same.
+sessionSuite("memory with a clock", { create: async () => ({ ...memoryStore(), now: async () => Date.now() }) });
 // The memory store beside itself: what differs here is the suite's own doing.
 differentialSuite("memory", { create: async () => memoryStore() });
 
