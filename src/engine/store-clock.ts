@@ -34,11 +34,16 @@ export async function openStoreClock(store: Store, { clock, scheduler }: Platfor
   const askStore = store.now.bind(store);
   let offset = 0;
   let isMeasuring = false;
+  /** Until a measurement succeeds. */
+  let isDue = true;
   const measure = async (): Promise<void> => {
     if (isMeasuring) return;
     isMeasuring = true;
+    // Before it begins: a clock that is set meanwhile is due again.
+    isDue = false;
     const sample = await bestSample(clock, askStore);
     isMeasuring = false;
+    isDue ||= sample === undefined;
     if (sample === undefined) return;
     const tolerance = Math.max(toleranceMilliseconds, sample.roundTrip / 2);
     if (Math.abs(sample.offset - offset) > tolerance) offset = sample.offset;
@@ -51,7 +56,8 @@ export async function openStoreClock(store: Store, { clock, scheduler }: Platfor
     const wasSet = Math.abs(now - checkedAt - checkMilliseconds) > checkMilliseconds;
     checkedAt = now;
     checks += 1;
-    if (wasSet || checks % checksPerMeasurement === 0) measure();
+    isDue ||= wasSet || checks % checksPerMeasurement === 0;
+    if (isDue) measure();
   });
   return { now: () => clock.now() + offset, stop };
 }

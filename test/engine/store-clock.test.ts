@@ -212,10 +212,17 @@ describe("the correction", () => {
     const { clock } = sessions.platform;
     assert.equal(clock.now() - world.real.clock.now(), 5 * minute);
     isAway = false;
-    await world.pass(measureMilliseconds);
+    await world.pass(2 * second);
     assert.equal(clock.now(), world.real.clock.now());
     isAway = true;
     await world.pass(10 * minute);
+    assert.equal(clock.now(), world.real.clock.now());
+    // Set meanwhile: nobody can say so before the store is back.
+    skew.milliseconds -= 3 * minute;
+    await world.pass(minute);
+    assert.equal(clock.now() - world.real.clock.now(), -3 * minute);
+    isAway = false;
+    await world.pass(2 * second);
     assert.equal(clock.now(), world.real.clock.now());
   });
 
