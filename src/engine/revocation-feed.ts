@@ -72,6 +72,7 @@ class Feed implements RevocationFeed {
   #failures = 0;
   /** Where the last reading ended. */
   #end: string | undefined;
+  /** Milliseconds. */
   #endReadAt = 0;
   #told = 0;
   /** What was read for single listeners since the last beat: of many who come back at once most are at one cursor. */

@@ -131,7 +131,10 @@ describe("the revocation feed", () => {
 
   it("reads once for everybody, and gives them one page", async (t) => {
     const { sessions, end, beats, faults, reads } = await openFeedStage(t, memoryStore());
+    faults.play(undefined);
     const listeners = Array.from({ length: 50 }, () => listen(sessions));
+    await settled();
+    assert.equal(reads(), 1, "the beginning is read once for all who come at once");
     await beats(3);
     faults.play(undefined);
     // The first one is told at once, all others with the next beat.
