@@ -37,6 +37,7 @@ export type NodeListener = (request: IncomingMessage, response: ServerResponse) 
 /**
  * Makes a listener that answers every request with `handler`. A request older than grace loses its connection: a later
  * answer could overwrite a newer token in the client's jar (CONTRACT section 4). Mount it before any body parser.
+ * Streams of the revocation feed end with `sessions.close()`: a server that waits for its connections waits for them.
  * @example
  * createServer(nodeListener(createHandler({ sessions }))).listen(3000);
  */
