@@ -6,7 +6,7 @@ import { connect } from "node:net";
 const sidShape = /"sid":"([\w-]{22})"/g;
 const [brace, bracket] = ["{", "["].map((character) => character.charCodeAt(0));
 
-/** Begins to listen at once. */
+/** A listener. */
 export class FeedListener {
   /** When an entry came, by session; of a witness only. */
   readonly arrivedAt = new Map<string, number>();
@@ -16,14 +16,15 @@ export class FeedListener {
   readonly #socket: Socket;
   #rest = "";
 
-  constructor(port: number, isWitness: boolean) {
+  /** Listens from `cursor` on. */
+  constructor(port: number, cursor: string, isWitness: boolean) {
     this.#socket = connect({ port, host: "127.0.0.1" });
     this.#socket.on("error", (error) => {
       throw error;
     });
     this.#socket.on("data", (chunk) => this.#receive(chunk, isWitness));
     this.#socket.write(
-      `GET /auth/revocations HTTP/1.1\r\nHost: localhost:${port}\r\nAccept: text/event-stream\r\n\r\n`,
+      `GET /auth/revocations?after=${cursor} HTTP/1.1\r\nHost: localhost:${port}\r\nAccept: text/event-stream\r\n\r\n`,
     );
   }
 
