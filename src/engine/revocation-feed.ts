@@ -7,8 +7,13 @@ import type { Platform, RevocationPage, Store } from "../core/ports.ts";
 
 /** Entries of one page. */
 const pageEntriesMax = 1000;
-/** Reads for everybody are at least this far apart, so that a flood of endings becomes few pages. */
-const paceMilliseconds = 100;
+/**
+ * Reads for everybody are at least this far apart, and the further the more there are to tell, so that a flood of endings
+ * becomes few pages.
+ */
+const paceMilliseconds = 20;
+const listenersPerBeat = 200;
+const paceBeatsMax = 5;
 /** How often the store is looked at when nothing said that there is something; with hints, in case one was lost. */
 const pollMilliseconds = 200;
 const pollMillisecondsWithHints = 1000;
@@ -199,7 +204,7 @@ class Feed implements RevocationFeed {
       .then(
         () => {
           this.#failures = 0;
-          this.#readAgainAt = this.#beat + 1;
+          this.#readAgainAt = this.#beat + Math.min(paceBeatsMax, Math.ceil(this.#listeners.size / listenersPerBeat));
           this.#endReadAt = this.#platform.clock.now();
         },
         () => {

@@ -58,7 +58,7 @@ describe("the start", () => {
       [["--port", "70000"], {}, /^pawl: --port "70000" is not accepted: it takes a whole number from 0 to 65535.*\n$/],
       [[], { PAWL_ACCESS_TTL: "soon" }, /^pawl: PAWL_ACCESS_TTL "soon" is not accepted: it takes .*\n$/],
       [[], { PAWL_SECRET: "hunter2" }, /^pawl: PAWL_SECRET is not accepted: it takes .*base64url.*\n$/],
-      [["--store", "redis://localhost/0"], {}, /^pawl: --store .*later version.*\n$/],
+      [["--store", "redis://localhost/0"], {}, /^pawl: PAWL_SECRET is required with a redis: store.*\n$/],
       [["--store", "postgres://localhost/pawl"], {}, /^pawl: PAWL_SECRET is required with a postgres: store.*\n$/],
       [["--issuer", "http://auth.example.com"], {}, /^pawl: --issuer .*loopback hosts only.*\n$/],
       [["--grace", "0"], {}, /^pawl: --grace is not accepted: .*0 only with rotation strict\n$/],
