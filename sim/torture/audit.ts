@@ -7,7 +7,7 @@ import type { Random } from "../../src/testing/random.ts";
 import type { Operation, Reply, Verdict } from "./dialect.ts";
 import { planAudit } from "./plan.ts";
 import type { Session } from "./session.ts";
-import type { Wallet } from "./wallet.ts";
+import { type Wallet, within } from "./wallet.ts";
 import type { World } from "./world.ts";
 
 const parallel = 8;
@@ -69,11 +69,10 @@ async function ask(world: World, operation: Operation, wallet: Wallet, key?: str
   const { dialect, host } = world;
   for (let tries = 0; tries < triesMax; tries += 1) {
     try {
-      const reply = await wallet.send(host.origin, dialect.call(operation, wallet.bodyToken(), key), {
-        signal: AbortSignal.timeout(5000),
-        isWanted: () => true,
-        tokenIn: dialect.tokenIn,
-      });
+      const call = dialect.call(operation, wallet.bodyToken(), key);
+      const reply = await within(5000, (signal) =>
+        wallet.send(host.origin, call, { signal, isWanted: () => true, tokenIn: dialect.tokenIn }),
+      );
       const verdict = dialect.verdict(operation, reply);
       if (verdict.kind !== "busy") return [verdict, reply];
     } catch {

@@ -12,7 +12,7 @@ import { liveSession } from "./owner.ts";
 import { planKills, planSession } from "./plan.ts";
 import { Session } from "./session.ts";
 import { rob } from "./thief.ts";
-import { createWallet } from "./wallet.ts";
+import { createWallet, within } from "./wallet.ts";
 import { type Counts, type Violation, World } from "./world.ts";
 
 /** What to run. */
@@ -114,11 +114,9 @@ async function enterSession(world: World, plan: Session["plan"]): Promise<Sessio
   const enter = async (): Promise<Reply | undefined> => {
     let reply: Reply | undefined;
     for (const request of requests) {
-      reply = await wallet.send(host.origin, request, {
-        signal: AbortSignal.timeout(10_000),
-        isWanted: () => true,
-        tokenIn: dialect.tokenIn,
-      });
+      reply = await within(10_000, (signal) =>
+        wallet.send(host.origin, request, { signal, isWanted: () => true, tokenIn: dialect.tokenIn }),
+      );
       if (reply.status !== 409) break;
     }
     return reply;

@@ -51,8 +51,8 @@ export function createWallet(
         signal,
         ...(method === "GET" ? {} : { body }),
       });
-      const response = await jar.fetch(request, isWanted);
-      const text = await response.text();
+      const answer = jar.fetch(request, isWanted).then(async (response) => ({ response, text: await response.text() }));
+      const { response, text } = await beforeAbort(answer, signal);
       const json = text.startsWith("{") ? (JSON.parse(text) as Reply["json"]) : {};
       if (!inCookie && isWanted()) stored = tokenIn(json) ?? stored;
       return { status: response.status, json, setCookies: response.headers.getSetCookie() };
@@ -65,4 +65,31 @@ export function createWallet(
       return createWallet("body", { token });
     },
   };
+}
+
+/** What `work` brings; rejects when `signal` is aborted, whether or not whoever does the work takes notice. */
+function beforeAbort<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const giveUp = (): void => reject(signal.reason);
+    if (signal.aborted) giveUp();
+    signal.addEventListener("abort", giveUp);
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", giveUp));
+  });
+}
+
+/**
+ * Does `work` with a signal that is aborted after `milliseconds`. Not AbortSignal.timeout(): nothing holds on to its timer but
+ * who listens, and a fetch does not always.
+ */
+export async function within<Result>(
+  milliseconds: number,
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const patience = new AbortController();
+  const timer = setTimeout(() => patience.abort(new Error(`nothing came within ${milliseconds} ms`)), milliseconds);
+  try {
+    return await work(patience.signal);
+  } finally {
+    clearTimeout(timer);
+  }
 }
