@@ -47,12 +47,11 @@ export interface PawlOptions {
   readonly main?: string;
 }
 
-/** Starts `pawl serve` on `folder`/pawl.db and waits for its ready line. */
+/** Starts `pawl serve` on `folder`/pawl.db, or the PAWL_STORE of its environment, and waits for its ready line. */
 export function startProgram(folder: string, options: PawlOptions = {}): Promise<Program> {
-  const store = `sqlite:${join(folder, "pawl.db")}`;
-  const port = String(options.port ?? 0);
-  const words = ["serve", "--port", port, "--store", store, ...(options.arguments ?? [])];
-  return startServer(folder, [options.main ?? builtProgram, ...words], options.environment ?? {});
+  const environment = { PAWL_STORE: `sqlite:${join(folder, "pawl.db")}`, ...options.environment };
+  const words = ["serve", "--port", String(options.port ?? 0), ...(options.arguments ?? [])];
+  return startServer(folder, [options.main ?? builtProgram, ...words], environment);
 }
 
 const running = new Set<ChildProcess>();

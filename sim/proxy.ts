@@ -57,11 +57,14 @@ export async function startProxy(handle: (passed: Passed, outgoing: ServerRespon
   };
 }
 
-/** Sends `passed` to `server` on a connection of its own and resolves the whole answer. */
-export function forward(passed: Passed, server: URL, signal?: AbortSignal): Promise<Answer> {
+/**
+ * Sends `passed` to `server` on a connection of its own and resolves the whole answer.
+ * @param name the `Host` it is sent with; default: that of the server
+ */
+export function forward(passed: Passed, server: URL, signal?: AbortSignal, name?: string): Promise<Answer> {
   const { port } = server;
   const host = server.hostname === "[::1]" ? "::1" : "127.0.0.1";
-  const headers = { ...passed.headers, host: `localhost:${port}` };
+  const headers = { ...passed.headers, host: name ?? `localhost:${port}` };
   const options = { host, port, method: passed.method, path: passed.path, headers, agent: false };
   return new Promise((resolve, reject) => {
     const sent = request(signal === undefined ? options : { ...options, signal });

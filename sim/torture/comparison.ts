@@ -1,10 +1,11 @@
 // The comparison: the same seed, plan and faults for Pawl and for what it is compared with, one after the other, as a
 // table. Owns the file of results and the block of README.md that is rendered from it; runs nothing itself.
 
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type Machine, readMachine } from "../../bench/machine.ts";
 import { installPeers } from "../../bench/peers/install.ts";
+import { blockNamed, replaceBlock, tableFrom } from "./page.ts";
 import { pawlDialect } from "./pawl.ts";
 import { oidcDialect, tutorialDialect } from "./peers.ts";
 import { jsonOf, summaryOf } from "./report.ts";
@@ -52,26 +53,12 @@ export async function compare(options: Options, say: (progress: string) => void)
 function write(comparison: Comparison): void {
   mkdirSync(join(resultsPath, ".."), { recursive: true });
   writeFileSync(resultsPath, jsonOf(comparison));
-  writeFileSync(readmePath, withBlock(readFileSync(readmePath, "utf8"), blockOf(comparison)));
-}
-
-const begin = "<!-- torture:begin -->";
-const end = "<!-- torture:end -->";
-
-/** The block between the markers of a page, markers included. */
-export function blockIn(page: string): string {
-  const [from, until] = [page.indexOf(begin), page.indexOf(end)];
-  if (from < 0 || until < from) throw new Error(`README.md has no ${begin} … ${end}`);
-  return page.slice(from, until + end.length);
-}
-
-function withBlock(page: string, block: string): string {
-  return page.replace(blockIn(page), () => block);
+  replaceBlock(readmePath, "torture", blockOf(comparison));
 }
 
 /** What README.md shows of a comparison. */
 export function blockOf(comparison: Comparison): string {
-  return [begin, "", tableOf(comparison), "", circumstancesOf(comparison), "", end].join("\n");
+  return blockNamed("torture", [tableOf(comparison), circumstancesOf(comparison)]);
 }
 
 const head = [
@@ -96,8 +83,7 @@ function tableOf({ runs }: Comparison): string {
     String(counts.inside),
     String(resurrected),
   ]);
-  const line = (cells: readonly string[]): string => `| ${cells.join(" | ")} |`;
-  return [line(head), line(head.map((_, column) => (column === 0 ? "---" : "---:"))), ...rows.map(line)].join("\n");
+  return tableFrom(head, rows);
 }
 
 function circumstancesOf({ machine, date, command, packages, runs }: Comparison): string {

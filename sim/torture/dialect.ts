@@ -37,6 +37,12 @@ export type Verdict =
   /** An answer that nothing foresees. */
   | { readonly kind: "strange"; readonly why: string };
 
+/** What a database holds of sessions. */
+export interface Weight {
+  readonly rows: number;
+  readonly rowBytesMax: number;
+}
+
 /** A server of one kind. */
 export interface Dialect {
   readonly name: string;
@@ -45,8 +51,11 @@ export interface Dialect {
   readonly hasConfirm: boolean;
   /** False where a refusal names no reason: a client tries again when its jar holds another token by then. */
   readonly isRefusalFinal: boolean;
-  /** Starts it on the data in `folder`; `port` 0 = any free one. */
-  launch(folder: string, port: number, graceSeconds: number): Promise<Program>;
+  /**
+   * Starts it on the data in `folder`; `port` 0 = any free one.
+   * @param issuer its outside address, when it is one of several nodes
+   */
+  launch(folder: string, port: number, graceSeconds: number, issuer?: string): Promise<Program>;
   /** The request that signs `person` in, first choice first; a 409 means: try the next. */
   enter(person: string, transport: Transport): readonly (Call & { readonly method?: "GET" })[];
   /** The token in an answer, where it is not in a cookie. */
@@ -58,5 +67,7 @@ export interface Dialect {
   /** The path that tells whether an access token still works; `undefined` where nothing reads the session. */
   readonly accessPath: string | undefined;
   /** Rows of sessions and the bytes of the largest one, after the server has stopped. */
-  weigh?(folder: string): { readonly rows: number; readonly rowBytesMax: number };
+  weigh?(folder: string): Promise<Weight>;
+  /** What nothing that the server prints may hold. */
+  readonly secrets?: readonly (string | RegExp)[];
 }

@@ -1,11 +1,10 @@
 // Pawl as CONTRACT.md describes it from outside: requests, answers, and what they mean. Looks into the program nowhere;
-// only the weighing after a run opens the SQLite file, and the label in a story reads the public layout of a token.
+// only the label in a story reads the public layout of a token. Where the sessions lie is stores.ts's business.
 
 import { createHash } from "node:crypto";
-import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
 import { startProgram } from "../program.ts";
 import type { Call, Dialect, Operation, Reply, Verdict } from "./dialect.ts";
+import { sqliteDatabase, type TortureDatabase } from "./stores.ts";
 
 const password = "four unlikely words together";
 const json = { "content-type": "application/json" } as const;
@@ -13,16 +12,19 @@ const json = { "content-type": "application/json" } as const;
 const tokenStart = "pawl_rt_";
 const generationAt = 18;
 
+/** Tokens of both kinds, whole or in part. */
+const tokenShapes = [/pawl_rt_[\w-]{8}/, /\beyJ[\w-]{8,}\./];
+
 /** Pawl; `main` is the program to run, the built one by default. */
-export function pawlDialect(main?: string): Dialect {
+export function pawlDialect(main?: string, database: TortureDatabase = sqliteDatabase()): Dialect {
   return {
     name: "pawl",
-    title: "Pawl",
+    title: database.kind === "sqlite" ? "Pawl" : `Pawl on ${database.title}`,
     transports: ["cookie", "body"],
     hasConfirm: true,
     isRefusalFinal: true,
     accessPath: "/auth/session",
-    launch: (folder, port, graceSeconds) =>
+    launch: (folder, port, graceSeconds, issuer) =>
       startProgram(folder, {
         port,
         ...(main === undefined ? {} : { main }),
@@ -31,6 +33,8 @@ export function pawlDialect(main?: string): Dialect {
           PAWL_GRACE: `${graceSeconds}s`,
           PAWL_REGISTRATION: "open",
           PAWL_LOG: "info",
+          ...(issuer === undefined ? {} : { PAWL_ISSUER: issuer }),
+          ...database.environment(folder),
         },
       }),
     enter(person, transport) {
@@ -44,12 +48,8 @@ export function pawlDialect(main?: string): Dialect {
       const generation = Buffer.from(token.slice(tokenStart.length), "base64url").readUInt32BE(generationAt);
       return `g${generation}/${createHash("sha256").update(token).digest("hex").slice(0, 4)}`;
     },
-    weigh(folder) {
-      const database = new DatabaseSync(join(folder, "pawl.db"), { readOnly: true });
-      const row = database.prepare("SELECT count(*) AS count, max(length(data)) AS bytes FROM sessions").get();
-      database.close();
-      return { rows: Number(row?.count), rowBytesMax: Number(row?.bytes) };
-    },
+    weigh: (folder) => database.weigh(folder),
+    secrets: [...tokenShapes, password, ...database.secrets],
   };
 }
 

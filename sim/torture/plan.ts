@@ -144,6 +144,12 @@ export function planKills(seed: number): () => number {
   return () => 1500 + random() * 4500;
 }
 
+/** Which of several nodes each kill -9 hits. */
+export function planVictims(seed: number, nodes: number): () => number {
+  const random = createRandom(mix(seed, 5));
+  return () => Math.floor(random() * nodes);
+}
+
 /** Random choices of the checks after a run. */
 export function planAudit(seed: number): Random {
   return createRandom(mix(seed, 4));

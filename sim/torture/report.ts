@@ -13,7 +13,7 @@ export function jsonOf(result: unknown): string {
 }
 
 /** One line a figure. */
-export function figuresOf({ counts, kills, faults, seconds }: RunResult): string {
+export function figuresOf({ counts, kills, answers, faults, seconds }: RunResult): string {
   const list = Object.entries(faults).map(([kind, count]) => `${kind} ${count}`);
   const lines = [
     ["sessions", `${counts.sessions} in ${Math.round(seconds)} s; ${counts.logouts} signed out`],
@@ -25,6 +25,7 @@ export function figuresOf({ counts, kills, faults, seconds }: RunResult): string
     ["no answer", `${counts.unanswered}; the server was busy for ${counts.busy}`],
     ["faults", list.join(", ")],
     ["kill -9", String(kills)],
+    ...(answers.length > 0 ? [["nodes", `${answers.join(", ")} answers`] as const] : []),
     [
       "thefts",
       `${counts.thefts} (${counts.sharp} by the sharper bound): ${counts.detections} noticed, ${counts.shutOut} shut out, ${counts.inside} still inside; ${counts.thiefAnswers} answers to thieves`,

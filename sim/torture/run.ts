@@ -9,7 +9,7 @@ import { type FaultKind, faultKinds } from "./faults.ts";
 import { foreignHost, startHost } from "./host.ts";
 import { startNetwork } from "./network.ts";
 import { liveSession } from "./owner.ts";
-import { planKills, planSession } from "./plan.ts";
+import { planKills, planSession, planVictims } from "./plan.ts";
 import { Session } from "./session.ts";
 import { rob } from "./thief.ts";
 import { createWallet, within } from "./wallet.ts";
@@ -23,6 +23,8 @@ export interface RunOptions {
   readonly graceSeconds: number;
   /** Sessions at the same time. */
   readonly slots: number;
+  /** Server processes on the one database. Default 1. */
+  readonly nodes?: number;
   /** A server that runs already, on this machine. */
   readonly url?: string;
 }
@@ -36,6 +38,8 @@ export interface RunResult {
   readonly graceSeconds: number;
   readonly counts: Counts;
   readonly kills: number;
+  /** Answers of each node, when there are several. */
+  readonly answers: readonly number[];
   readonly faults: Readonly<Record<FaultKind, number>>;
   /** Honest sessions that ended without a theft. */
   readonly lost: number;
@@ -50,8 +54,8 @@ const signInPollMilliseconds = 10;
 
 /** Runs the torture once. */
 export async function torture(options: RunOptions): Promise<RunResult> {
-  const { seed, dialect, seconds, graceSeconds, slots, url } = options;
-  const host = url === undefined ? await startHost(dialect, graceSeconds) : foreignHost(url);
+  const { seed, dialect, seconds, graceSeconds, slots, nodes = 1, url } = options;
+  const host = url === undefined ? await startHost(dialect, graceSeconds, nodes) : foreignHost(url);
   const graceMilliseconds = graceSeconds * 1000;
   const network = await startNetwork(new URL(host.origin), graceMilliseconds);
   const world = new World({ seed, dialect, seconds, graceMilliseconds, host, network });
@@ -59,7 +63,7 @@ export async function torture(options: RunOptions): Promise<RunResult> {
   const sessions: Session[] = [];
   try {
     const timer = setTimeout(() => world.over.abort(), seconds * 1000);
-    const killing = host.killAgainAndAgain(planKills(seed), world.over.signal);
+    const killing = host.killAgainAndAgain(planKills(seed), planVictims(seed, nodes), world.over.signal);
     const filled = Array.from({ length: slots }, (_, slot) => fillSlot(world, slot, sessions));
     await Promise.all([killing, ...filled]).finally(() => {
       clearTimeout(timer);
@@ -78,7 +82,9 @@ export async function torture(options: RunOptions): Promise<RunResult> {
   const lost = violations.filter(({ invariant }) => invariant === "I1").length;
   const resurrected = violations.filter(({ invariant }) => invariant === "I5").length;
   const { name, title } = dialect;
-  return { name, title, seed, seconds, graceSeconds, counts, kills: host.kills, faults, lost, resurrected, violations };
+  const { kills, answers } = host;
+  const circumstances = { name, title, seed, seconds, graceSeconds };
+  return { ...circumstances, counts, kills, answers, faults, lost, resurrected, violations };
 }
 
 /** One session after the other, until the time is up. */

@@ -8,13 +8,13 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { after, before, describe } from "node:test";
+import { freePort } from "../../sim/free-port.ts";
 import { type Program, startProgram, temporaryFolder } from "../../sim/program.ts";
 import { type Passed, wholeRequests } from "../../sim/proxy.ts";
 import { type Fault, passOn } from "../client/faulty-proxy.ts";
 import { testCertificate } from "./certificate.ts";
 import { poll } from "./deadline.ts";
 import { type Browser, engines, launch, type Tab } from "./engines.ts";
-import { freePort } from "./free-port.ts";
 
 /** Where the page is: on plain http under a loopback name, or on https under a name of its own. */
 export type Place = "http://localhost" | "https://app.test";

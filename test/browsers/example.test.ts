@@ -8,10 +8,10 @@ import { copyFileSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { it } from "node:test";
+import { freePort } from "../../sim/free-port.ts";
 import { newEmail, password } from "./client-scene.ts";
 import { poll } from "./deadline.ts";
 import { engines, launch, type Tab } from "./engines.ts";
-import { freePort } from "./free-port.ts";
 
 const root = join(import.meta.dirname, "../..");
 const example = join(root, "examples/browser");

@@ -7,13 +7,13 @@ import { createServer as createHttpsServer } from "node:https";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
+import { freePort } from "../../sim/free-port.ts";
 import { startProgram, temporaryFolder } from "../../sim/program.ts";
 import { type Answer, type Passed, wholeRequests } from "../../sim/proxy.ts";
 import { passOn } from "../client/faulty-proxy.ts";
 import { testCertificate } from "./certificate.ts";
 import type { Place } from "./client-scene.ts";
 import { within } from "./deadline.ts";
-import { freePort } from "./free-port.ts";
 
 /** Whose page it is: the app's, that of a neighbour on the same site, that of a stranger. */
 export type Host = "app" | "sub" | "evil";

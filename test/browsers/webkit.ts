@@ -6,9 +6,9 @@ import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "../../sim/free-port.ts";
 import { poll, within } from "./deadline.ts";
 import { display, hasDisplay } from "./display.ts";
-import { freePort } from "./free-port.ts";
 import { connectInspector, type Inspector } from "./inspector.ts";
 import { startLoopbackProxy } from "./loopback-proxy.ts";
 import {

