@@ -79,6 +79,12 @@ export const commands: readonly Command[] = [
   ),
   command("keys list", "", "list signing keys", { json: true }),
   command("keys rotate", "", "publish a new signing key", { json: true }),
+  command("keys revoke", "<key id>", "remove a signing key that may have leaked, at once", oneOperand),
+  command("store copy", "<from> [<to>]", "bring another store (default: the configured one) to the state of a store", {
+    operands: [1, 2],
+    json: true,
+  }),
+  command("store backup", "<file>", "copy the store into a SQLite file, while servers use it", oneOperand),
   command("purge", "[--keep <duration>]", "remove what was over 7 days ago, or longer than --keep", {
     flags: { keep: "text" },
     json: true,
@@ -107,6 +113,6 @@ export const commands: readonly Command[] = [
 ];
 
 /** Words of CONTRACT section 7 whose work is still to come. */
-export const laterCommands: readonly string[] = ["store", "doctor", "keys revoke"];
+export const laterCommands: readonly string[] = ["doctor"];
 /** Flags whose work is still to come. */
 export const laterFlags: readonly string[] = ["workers"];

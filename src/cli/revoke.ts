@@ -12,6 +12,8 @@ import { subjectOf } from "./subjects.ts";
 import { complain, print, printJson } from "./terminal.ts";
 
 const pageRows = 1000;
+/** Sessions ended at once: a store shares a transaction, or its connections, among them. */
+const endingsAtOnce = 64;
 
 /** `pawl sessions revoke <id>... | --user <email> | --before <time>` */
 export async function revokeSessions(invocation: Invocation): Promise<number> {
@@ -50,16 +52,18 @@ async function revokeMatching(
   const now = sessions.platform.clock.now();
   const limit = readInstant(before ?? "", now);
   let revoked = 0;
-  let position: string | undefined;
-  for (;;) {
-    const page = await sessions.listAll(position, pageRows);
-    for (const record of page) {
-      if (record.createdAt >= limit || !isLive(record, now)) continue;
-      if (subject !== undefined && record.subject !== subject) continue;
-      if (await sessions.revoke(record.sid, "revoked_by_operator")) revoked += 1;
+  for (let page = await sessions.listAll(undefined, pageRows); ; ) {
+    const targets = page.filter(
+      (record) =>
+        record.createdAt < limit && isLive(record, now) && (subject === undefined || record.subject === subject),
+    );
+    for (let start = 0; start < targets.length; start += endingsAtOnce) {
+      const endings = targets.slice(start, start + endingsAtOnce);
+      const ended = await Promise.all(endings.map(({ sid }) => sessions.revoke(sid, "revoked_by_operator")));
+      revoked += ended.filter(Boolean).length;
     }
-    position = page.at(-1)?.sid;
-    if (page.length < pageRows || position === undefined) return revoked;
+    if (page.length < pageRows) return revoked;
+    page = await sessions.listAll(page.at(-1)?.sid, pageRows);
   }
 }
 

@@ -123,6 +123,7 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>, 
     jwks: () => keyRing.jwks(),
     keys: () => keyRing.views(),
     rotateKeys: () => keyRing.rotate(),
+    revokeKey: (kid) => keyRing.revoke(kid),
     view: viewOf,
     subscribe: (listener) => {
       listeners.add(listener);

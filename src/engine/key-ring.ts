@@ -51,6 +51,8 @@ export interface KeyRing {
   views(): readonly KeyView[];
   /** Publishes a new key, which signs after {@link jwksMaxAgeSeconds}. @throws PawlError `invalid_request` when too many wait. */
   rotate(): Promise<KeyView>;
+  /** Removes a key at once. Resolves false when there is no such key. */
+  revoke(kid: string): Promise<boolean>;
   /** Reads what other processes changed. */
   reload(): Promise<void>;
 }
@@ -112,6 +114,15 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
       });
       const newest = loaded[0] as LoadedKey;
       return viewOf(newest, activeKey(loaded, now()), now());
+    },
+    revoke: async (kid) => {
+      let isKnown = false;
+      await change(async (keys) => {
+        const needed = stillNeeded(keys, now());
+        isKnown = needed.some((key) => key.kid === kid);
+        return isKnown ? await withoutKey(needed, kid, input) : undefined;
+      });
+      return isKnown;
     },
     reload: async () => take(parse(await input.store.readDocument(documentKey))),
   };
@@ -182,6 +193,29 @@ function load(key: StoredKey, secrets: SecretRing): Omit<LoadedKey, "lapsesAt"> 
 function stillNeeded(keys: readonly StoredKey[], now: number): StoredKey[] {
   const byActivation = [...keys].sort((a, b) => a.activeAt - b.activeAt);
   return byActivation.filter((_, index) => now < lapseOf(byActivation[index + 1]));
+}
+
+/**
+ * The keys without a revoked one. Who signs next is, where possible, a key that verifiers know: an older one until a new
+ * one has been published for long enough, else the one that is waiting, else a new one at once.
+ */
+async function withoutKey(keys: readonly StoredKey[], kid: string, input: KeyRingInput): Promise<StoredKey[]> {
+  const now = input.platform.clock.now();
+  const left = keys.filter((key) => key.kid !== kid);
+  const ours = left.filter((key) => unseal(key, input.secrets) !== undefined);
+  const waiting = ours.find((key) => key.activeAt > now);
+  const algorithm = algorithmFor(keys, input);
+  if (ours.some((key) => key.activeAt <= now)) {
+    const revokedIsOlder = ours.some((key) => key.activeAt <= now && key.activeAt > activeAtOf(keys, kid));
+    if (waiting !== undefined || revokedIsOlder) return left;
+    return [...left, await makeKey(input, algorithm, now + jwksMaxAgeSeconds * 1000)];
+  }
+  if (waiting === undefined) return [...left, await makeKey(input, algorithm, now)];
+  return left.map((key) => (key === waiting ? { ...key, activeAt: now } : key));
+}
+
+function activeAtOf(keys: readonly StoredKey[], kid: string): number {
+  return keys.find((key) => key.kid === kid)?.activeAt ?? Number.POSITIVE_INFINITY;
 }
 
 /** What the stored keys should be at start; `undefined` when they already are. */

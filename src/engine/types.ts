@@ -186,6 +186,12 @@ export interface Sessions {
   keys(): readonly KeyView[];
   /** Publishes a new signing key; it signs after the JWKS maximum age. Resolves its view. */
   rotateKeys(): Promise<KeyView>;
+  /**
+   * Removes a signing key at once, for a key that may have leaked: its access tokens are refused here, and by verifiers as
+   * soon as they read the JWKS again (within its maximum age). Nobody is signed out: clients refresh. Resolves false when
+   * there is no such key.
+   */
+  revokeKey(kid: string): Promise<boolean>;
   /** What a client sees of a session. */
   view(record: SessionRecord): SessionView;
   /** Calls `listener` for each event after it is durable; returns the way to stop. A throwing listener is ignored. */

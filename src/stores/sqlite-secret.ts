@@ -57,7 +57,8 @@ export async function readOrMakeSecret(databaseFile: string, surroundings: Secre
         `the secret of this database is missing: put ${file} back, or give PAWL_SECRET; a new one would end every session`,
       );
     }
-    makeSecret(file, surroundings.entropy);
+    const drawn = Buffer.from(surroundings.entropy.bytes(embeddedSecretBytes)).toString("base64url");
+    putSecret(file, drawn, surroundings.entropy);
     // Whoever came first wins; everybody reads what is there.
     const made = await readSecret(file, surroundings.scheduler);
     if (made === undefined) throw new Error("the secret file vanished");
@@ -96,12 +97,25 @@ function checkSecret(file: string, text: string): string {
   }
 }
 
+/**
+ * Gives the database `to` the secret of the database `from`; resolves false when that has none.
+ * @throws PawlError `store_incompatible` when `to` has another one, or that of `from` is malformed.
+ */
+export function copySecret(from: string, to: string, entropy: Entropy): boolean {
+  const wanted = readIfThere(secretFile(from))?.trim();
+  if (wanted === undefined) return false;
+  checkSecret(secretFile(from), wanted);
+  const file = secretFile(to);
+  putSecret(file, wanted, entropy);
+  if (readIfThere(file)?.trim() === wanted) return true;
+  throw new PawlError("store_incompatible", `there is another secret already: ${file}`);
+}
+
 /** Puts a complete, flushed file in place under its name, unless there is one; then flushes the folder. */
-function makeSecret(file: string, entropy: Entropy): void {
+function putSecret(file: string, secret: string, entropy: Entropy): void {
   const temporary = `${file}.${Buffer.from(entropy.bytes(temporaryNameBytes)).toString("hex")}`;
-  const text = `${Buffer.from(entropy.bytes(embeddedSecretBytes)).toString("base64url")}\n`;
   try {
-    writeFlushed(temporary, text);
+    writeFlushed(temporary, `${secret}\n`);
     publish(temporary, file);
   } finally {
     rmSync(temporary, { force: true });
