@@ -88,10 +88,11 @@ export interface Server {
   stop(signal?: NodeJS.Signals): Promise<Finished>;
 }
 
-/** Starts `pawl serve --port 0` and waits for the ready line. */
+/** Starts `pawl serve`, on any free port unless `argv` names one, and waits for the ready line. */
 export async function serve(argv: readonly string[] = [], run: Partial<Run> = {}): Promise<Server> {
   const folder = run.folder ?? temporaryFolder();
-  const child = start(["serve", "--port", "0", ...argv], { ...run, folder });
+  const port = argv.includes("--port") ? [] : ["--port", "0"];
+  const child = start(["serve", ...port, ...argv], { ...run, folder });
   const seen = collect(child);
   const closed = once(child, "close") as Promise<[number | null]>;
   await Promise.race([once(child.stdout as NodeJS.ReadableStream, "data"), closed]);
