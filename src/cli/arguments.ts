@@ -5,7 +5,7 @@
 import { parseArgs } from "node:util";
 import { optionRows } from "../server/config.ts";
 import { suggestion } from "../server/nearest.ts";
-import { type Command, commands, laterCommands, laterFlags } from "./commands.ts";
+import { type Command, commands, laterCommands } from "./commands.ts";
 
 /** Wrong usage: exit code 2. */
 export class UsageError extends Error {
@@ -127,7 +127,6 @@ function readFlags(tokens: readonly Token[], kinds: FlagKinds, command: Command)
 }
 
 function unknownFlag(shown: string, name: string, kinds: FlagKinds, command: Command): UsageError {
-  if (laterFlags.includes(name)) return new UsageError(`${shown} arrives in a later version`, command);
   const hidden = optionRows.find((row) => row.flag === undefined && row.variable === variableLike(name));
   if (hidden !== undefined) {
     return new UsageError(`${shown} is no flag, other processes could read it: set ${hidden.variable}`, command);

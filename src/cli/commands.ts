@@ -45,7 +45,7 @@ const oneOperand: Extra = { operands: [1, 1], json: true };
 
 /** Every command, in the order of the usage text. */
 export const commands: readonly Command[] = [
-  command("serve", "[options]", "run the server"),
+  command("serve", "[--workers <n>] [options]", "run the server", { flags: { workers: "text" } }),
   command("users add", "<email> [--name <name>] [--password-stdin]", "create an account", {
     operands: [1, 1],
     flags: { name: "text", "password-stdin": "switch" },
@@ -114,5 +114,3 @@ export const commands: readonly Command[] = [
 
 /** Words of CONTRACT section 7 whose work is still to come. */
 export const laterCommands: readonly string[] = ["doctor"];
-/** Flags whose work is still to come. */
-export const laterFlags: readonly string[] = ["workers"];

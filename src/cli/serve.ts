@@ -1,10 +1,16 @@
-// `pawl serve`: one server in this process, from the options to the ready line to the end of the process.
+// `pawl serve`: a server, from the options to the ready line to the end of the process; with --workers, several processes
+// of one (workers.ts is the parent, worker.ts what this process is then).
 // Owns the ready line, the signals and what goes to which stream; the server itself is server/server.ts.
 
+import cluster from "node:cluster";
+import { PawlError } from "../core/errors.ts";
 import { nodePlatform } from "../platform/node.ts";
-import { createLog } from "../server/log.ts";
+import type { Settings } from "../server/config.ts";
+import { createLog, type Log } from "../server/log.ts";
 import { startServer } from "../server/server.ts";
+import { UsageError } from "./arguments.ts";
 import type { Invocation } from "./commands.ts";
+import { textFlag } from "./layout.ts";
 import { print } from "./terminal.ts";
 
 /** `pawl serve` */
@@ -17,6 +23,27 @@ export async function serve(invocation: Invocation): Promise<number> {
     clock: nodePlatform.clock,
     write: (line) => terminal.errors.write(line),
   });
+  const workers = await readWorkers(textFlag(invocation.flags, "workers"), settings);
+  if (workers === 1 || cluster.isWorker) return serveHere(invocation, settings, log);
+  const { runWorkers } = await import("./workers.ts");
+  return runWorkers(workers, log, (line) => print(terminal, line.replace(/ pid=\d+ /, ` pid=${process.pid} `)));
+}
+
+async function readWorkers(text: string | undefined, settings: Settings): Promise<number> {
+  if (text === undefined) return 1;
+  const { workersMax } = await import("./workers.ts");
+  const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (count < 1 || count > workersMax) {
+    throw new UsageError(`--workers must be a whole number from 1 to ${workersMax}`);
+  }
+  if (count > 1 && settings.store.kind === "memory") {
+    const why = "--workers needs a store that processes share, such as sqlite:<file>; memory: is one process alone";
+    throw new PawlError("invalid_option", why, { field: "workers" });
+  }
+  return count;
+}
+
+async function serveHere({ terminal }: Invocation, settings: Settings, log: Log): Promise<number> {
   process.on("uncaughtException", (error: Error) => {
     // What is broken this badly is restarted by whoever watches the process; the store is durable at any instant.
     log.error("unexpected failure, the server ends", { detail: error.stack ?? String(error) });
@@ -26,11 +53,21 @@ export async function serve(invocation: Invocation): Promise<number> {
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
   });
-  const server = await startServer({ settings, directory: terminal.directory, log });
-  print(terminal, `pawl ready ${server.issuer} pid=${process.pid} store=${server.storeKind}`);
+  const parent = cluster.isWorker ? (await import("./worker.ts")).connectWithParent() : undefined;
+  const server = await startServer({
+    settings,
+    directory: terminal.directory,
+    log,
+    ...(parent === undefined ? {} : { shareMetrics: parent.shareMetrics, warns: cluster.worker?.id === 1 }),
+  });
+  const line = `pawl ready ${server.issuer} pid=${process.pid} store=${server.storeKind}`;
+  if (parent === undefined) print(terminal, line);
+  else parent.ready(line);
   const signal = await stopped;
-  log.info("stopping", { signal });
+  if (parent === undefined) log.info("stopping", { signal });
   await server.close();
-  log.info("stopped");
+  if (parent === undefined) log.info("stopped");
+  // The line to the parent would keep this process alive.
+  else process.disconnect();
   return 0;
 }

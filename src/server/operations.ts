@@ -6,12 +6,12 @@ import { bearerToken, isSameToken } from "../http/bearer.ts";
 import type { Incoming, Outgoing } from "../http/exchange.ts";
 import { asPawlError, CredentialsMissing, problem } from "../http/problem.ts";
 import { isDirectLocal } from "../http/proxy.ts";
-import type { Metrics } from "./metrics.ts";
 
 /** What the routes need. */
 export interface OperationsOptions {
   readonly issuer: string;
-  readonly metrics: Metrics;
+  /** The metrics as text. */
+  readonly figures: () => Promise<string>;
   /** Resolves when the store answers. */
   readonly ping: () => Promise<void>;
   /** True once the server was told to stop. */
@@ -53,7 +53,7 @@ const routes: Readonly<Record<string, Route | undefined>> = Object.assign(Object
   },
   "/metrics": async (options: OperationsOptions, incoming: Incoming) => {
     demandOperator(options, incoming);
-    return options.metrics.text();
+    return options.figures();
   },
 });
 

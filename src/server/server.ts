@@ -47,6 +47,10 @@ export interface StartOptions {
   readonly log: Log;
   /** Default: this machine's. */
   readonly platform?: Platform;
+  /** Of one process among several: takes the metrics of this one, returns what asks for those of all. */
+  readonly shareMetrics?: (own: () => string) => () => Promise<string>;
+  /** False: what looks unsafe is not said, another process of this server did. Default true. */
+  readonly warns?: boolean;
 }
 
 /** The parts of a server once the port is known. */
@@ -63,7 +67,7 @@ interface Composed {
  * cannot be bound.
  */
 export async function startServer(options: StartOptions): Promise<RunningServer> {
-  const { settings, log, platform = nodePlatform } = options;
+  const { settings, log, platform = nodePlatform, warns = true } = options;
   requireImplementation();
   const metrics = createMetrics(platform.clock);
   const state: { composed?: Composed; stopping: boolean } = { stopping: false };
@@ -75,7 +79,7 @@ export async function startServer(options: StartOptions): Promise<RunningServer>
     { host: settings.host, port: settings.port },
   );
   const { sessions, accounts } = state.composed as Composed;
-  for (const warning of warningsFor(settings, sessions.issuer)) log.info(warning);
+  if (warns) for (const warning of warningsFor(settings, sessions.issuer)) log.info(warning);
   // Loaded not before the ready line: the hashing is only needed at the first sign-in.
   accounts.open().catch((error: Error) => log.error("passwords cannot be checked", { detail: error.message }));
   const stopPurge = platform.scheduler.every(resetPurgeMilliseconds, () => {
@@ -113,13 +117,13 @@ async function endLeftOver(sessions: Sessions, accounts: ServerAccounts, log: Lo
 }
 
 async function compose(
-  { settings, directory, log }: StartOptions,
+  { settings, directory, log, shareMetrics = (own) => async () => own(), warns = true }: StartOptions,
   local: Platform,
   metrics: Metrics,
   issuer: string,
   stopping: () => boolean,
 ): Promise<Composed> {
-  const store = await createStore(settings.store, directory, true, (sentence) => log.info(sentence));
+  const store = await createStore(settings.store, directory, true, (sentence) => warns && log.info(sentence));
   const sessions = await createSessions({ ...engineOptions(settings, store, issuer), platform: local });
   // Its clock is the one that all nodes agree on: accounts are dated by it, too.
   const { platform } = sessions;
@@ -132,7 +136,8 @@ async function compose(
     await endLeftOver(sessions, accounts, log);
     const limits = settings.rateLimit ? createRateLimits(platform) : undefined;
     const { adminToken, feedToken, origins } = settings;
-    const operations = createOperations({ issuer, metrics, ping: () => sessions.ping(), stopping, adminToken });
+    const figures = shareMetrics(() => metrics.text());
+    const operations = createOperations({ issuer, figures, ping: () => sessions.ping(), stopping, adminToken });
     const pages = createPages(pagesFolder, issuer);
     const extraRoutes = async (incoming: Incoming): Promise<Outgoing | undefined> =>
       (await operations(incoming)) ?? pages(incoming);
