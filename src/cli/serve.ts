@@ -2,13 +2,12 @@
 // of one (workers.ts is the parent, worker.ts what this process is then).
 // Owns the ready line, the signals and what goes to which stream; the server itself is server/server.ts.
 
-import cluster from "node:cluster";
+import cluster, { type Worker } from "node:cluster";
 import { PawlError } from "../core/errors.ts";
 import { nodePlatform } from "../platform/node.ts";
 import type { Settings } from "../server/config.ts";
 import { createLog, type Log } from "../server/log.ts";
 import { startServer } from "../server/server.ts";
-import { UsageError } from "./arguments.ts";
 import type { Invocation } from "./commands.ts";
 import { textFlag } from "./layout.ts";
 import { print } from "./terminal.ts";
@@ -24,9 +23,12 @@ export async function serve(invocation: Invocation): Promise<number> {
     write: (line) => terminal.errors.write(line),
   });
   const workers = await readWorkers(textFlag(invocation.flags, "workers"), settings);
-  if (workers === 1 || cluster.isWorker) return serveHere(invocation, settings, log);
+  if (cluster.worker !== undefined) return serveAsWorker(cluster.worker, invocation, settings, log);
+  if (workers === 1) return serveHere(invocation, settings, log);
   const { runWorkers } = await import("./workers.ts");
-  return runWorkers(workers, log, (line) => print(terminal, line.replace(/ pid=\d+ /, ` pid=${process.pid} `)));
+  return runWorkers(workers, settings, log, (line) =>
+    print(terminal, line.replace(/ pid=\d+ /, ` pid=${process.pid} `)),
+  );
 }
 
 async function readWorkers(text: string | undefined, settings: Settings): Promise<number> {
@@ -34,13 +36,24 @@ async function readWorkers(text: string | undefined, settings: Settings): Promis
   const { workersMax } = await import("./workers.ts");
   const count = /^\d{1,3}$/.test(text) ? Number(text) : 0;
   if (count < 1 || count > workersMax) {
-    throw new UsageError(`--workers must be a whole number from 1 to ${workersMax}`);
+    const why = `--workers must be a whole number from 1 to ${workersMax}`;
+    throw new PawlError("invalid_option", why, { field: "workers" });
   }
   if (count > 1 && settings.store.kind === "memory") {
     const why = "--workers needs a store that processes share, such as sqlite:<file>; memory: is one process alone";
     throw new PawlError("invalid_option", why, { field: "workers" });
   }
   return count;
+}
+
+async function serveAsWorker(worker: Worker, invocation: Invocation, settings: Settings, log: Log): Promise<number> {
+  try {
+    return await serveHere(invocation, settings, log);
+  } finally {
+    // The line to the parent would keep this process alive, and losing it unannounced would make the exit code 0.
+    worker.exitedAfterDisconnect = true;
+    if (process.connected) process.disconnect();
+  }
 }
 
 async function serveHere({ terminal }: Invocation, settings: Settings, log: Log): Promise<number> {
@@ -67,7 +80,5 @@ async function serveHere({ terminal }: Invocation, settings: Settings, log: Log)
   if (parent === undefined) log.info("stopping", { signal });
   await server.close();
   if (parent === undefined) log.info("stopped");
-  // The line to the parent would keep this process alive.
-  else process.disconnect();
   return 0;
 }

@@ -1,6 +1,7 @@
 // One worker of `pawl serve --workers N`: tells its parent that it serves, and asks it for the metrics of all.
 // Owns the worker's end of the messages; a parent that is gone ends the worker (node:cluster does that).
 
+import { nodePlatform } from "../platform/node.ts";
 import type { FromWorker, ToWorker } from "./workers.ts";
 
 /** The worker's end of the line to its parent. */
@@ -33,11 +34,11 @@ export function connectWithParent(): Parent {
     const id = count;
     return new Promise((resolve) => {
       const finish = (text: string): void => {
-        clearTimeout(late);
+        stopWaiting();
         waiting.delete(id);
         resolve(text);
       };
-      const late = setTimeout(() => finish(figures()), patienceMilliseconds);
+      const stopWaiting = nodePlatform.scheduler.every(patienceMilliseconds, () => finish(figures()));
       waiting.set(id, finish);
       tell({ type: "metrics wanted", id });
     });

@@ -6,9 +6,14 @@
 
 import cluster, { type Worker } from "node:cluster";
 import { once } from "node:events";
+import { createServer } from "node:http";
+import { listen } from "../adapters/node-listen.ts";
+import { nodePlatform } from "../platform/node.ts";
+import type { Settings } from "../server/config.ts";
 import type { Log } from "../server/log.ts";
 import { mergeMetrics } from "../server/metrics-merge.ts";
 
+const { clock, scheduler } = nodePlatform;
 /** The most workers: more than any machine that one database file, or one address, keeps busy. */
 export const workersMax = 64;
 /** The pause before a worker is replaced: doubled each time one dies young, up to the last one. */
@@ -37,7 +42,12 @@ export type ToWorker =
  * else 0.
  * @param ready is told once all workers serve, with the ready line of the first one
  */
-export async function runWorkers(count: number, log: Log, ready: (line: string) => void): Promise<number> {
+export async function runWorkers(
+  count: number,
+  settings: Settings,
+  log: Log,
+  ready: (line: string) => void,
+): Promise<number> {
   let isStopping = false;
   const stopped = new Promise<string>((resolve) => {
     for (const signal of ["SIGTERM", "SIGINT"] as const) process.on(signal, () => resolve(signal));
@@ -45,6 +55,7 @@ export async function runWorkers(count: number, log: Log, ready: (line: string) 
     isStopping = true;
     log.info("stopping", { signal });
   });
+  await fixPort(settings);
   answerForAll();
   cluster.schedulingPolicy = cluster.SCHED_NONE;
   // The first one alone: it makes what an empty store needs, and what is wrong is said once.
@@ -64,6 +75,16 @@ export async function runWorkers(count: number, log: Log, ready: (line: string) 
   return 0;
 }
 
+/** Where any port will do, one is chosen here: workers that come later must listen on the same. */
+async function fixPort({ host, port }: Settings): Promise<void> {
+  if (port !== 0) return;
+  const listening = await listen(() => createServer(), host, port);
+  await Promise.all(listening.servers.map((server) => new Promise((resolve) => server.close(resolve))));
+  const words = process.argv.slice(2);
+  const others = words.filter((word, at) => !/^--port(=|$)/.test(word) && words[at - 1] !== "--port");
+  cluster.setupPrimary({ args: [...others, "--port", String(listening.port)] });
+}
+
 /** Resolves the ready line of a worker, once it serves. */
 function readyLine(worker: Worker): Promise<string> {
   return new Promise((resolve) => {
@@ -80,16 +101,16 @@ async function exitCode(worker: Worker): Promise<number> {
 
 /** Replaces a worker that dies, and its replacements, with pauses that double while they die young. */
 function keepAlive(worker: Worker, isStopping: () => boolean, log: Log, pause: number = pauseMillisecondsMin): void {
-  const startedAt = performance.now();
+  const startedAt = clock.now();
   worker.once("exit", (code: number | null, signal: string | null) => {
     if (isStopping()) return;
-    const isGood = performance.now() - startedAt >= goodLifeMilliseconds;
+    const isGood = clock.now() - startedAt >= goodLifeMilliseconds;
     const wait = isGood ? pauseMillisecondsMin : pause;
     const how = signal ?? code ?? "unknown";
     log.error("a worker died and is replaced", { pid: worker.process.pid, how, pauseMilliseconds: wait });
-    setTimeout(() => {
+    scheduler.wait(wait).then(() => {
       if (!isStopping()) keepAlive(cluster.fork(), isStopping, log, Math.min(2 * wait, pauseMillisecondsMax));
-    }, wait);
+    });
   });
 }
 
@@ -102,14 +123,14 @@ async function endAll(log: Log): Promise<void> {
   const running = workers();
   const gone = Promise.all(running.map(exitCode));
   for (const worker of running) worker.process.kill("SIGTERM");
-  const late = setTimeout(() => {
+  const stopWaiting = scheduler.every(endingMilliseconds, () => {
     for (const worker of workers()) {
       log.error("a worker did not end in time", { pid: worker.process.pid });
       worker.process.kill("SIGKILL");
     }
-  }, endingMilliseconds);
+  });
   await gone;
-  clearTimeout(late);
+  stopWaiting();
 }
 
 /** Any worker may be asked for the metrics: it asks here, and gets those of all as one text. */
@@ -122,7 +143,7 @@ function answerForAll(): void {
     const texts: string[] = [];
     const asked = workers().filter((worker) => worker.isConnected());
     const finish = (): void => {
-      clearTimeout(late);
+      stopWaiting();
       cluster.off("message", collect);
       if (asking.isConnected()) {
         asking.send({ type: "metrics", id: message.id, text: mergeMetrics(texts) } satisfies ToWorker);
@@ -133,7 +154,7 @@ function answerForAll(): void {
       texts.push(reply.text);
       if (texts.length === asked.length) finish();
     };
-    const late = setTimeout(finish, figuresMilliseconds);
+    const stopWaiting = scheduler.every(figuresMilliseconds, finish);
     cluster.on("message", collect);
     for (const worker of asked) worker.send({ type: "metrics wanted", id } satisfies ToWorker);
   });

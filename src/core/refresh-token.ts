@@ -77,20 +77,32 @@ export function encodeRefreshToken(token: RefreshToken, keys: SecretKeys): strin
   return refreshTokenPrefix + bytes.toString("base64url");
 }
 
+/** The bytes of a text that has the form of a token; its MAC is not looked at. */
+function bytesOf(text: string): Buffer | undefined {
+  if (typeof text !== "string" || text.length !== refreshTokenCharacters || !text.startsWith(refreshTokenPrefix)) {
+    return undefined;
+  }
+  const encoded = text.slice(refreshTokenPrefix.length);
+  const bytes = Buffer.from(encoded, "base64url");
+  // Canonical only: exactly one text stands for one token, so no character can be changed unnoticed.
+  const isCanonical = bytes.length === tokenBytes && bytes.toString("base64url") === encoded;
+  return isCanonical && bytes[0] === tokenVersion ? bytes : undefined;
+}
+
+/** The key id that a text claims, which anybody may have written; `undefined` when it has not the form of a token. */
+export function keyIdOf(text: string): number | undefined {
+  return bytesOf(text)?.[1];
+}
+
 /**
  * Takes a token apart after checking its form and its MAC. Asks no store, checks no expiry.
  * @throws PawlError `refresh_token_invalid` for anything that this deployment did not make.
  */
 export function parseRefreshToken(text: string, ring: SecretRing): RefreshToken {
   const invalid = (): PawlError => new PawlError("refresh_token_invalid");
-  if (typeof text !== "string" || text.length !== refreshTokenCharacters || !text.startsWith(refreshTokenPrefix))
-    throw invalid();
-  const encoded = text.slice(refreshTokenPrefix.length);
-  const bytes = Buffer.from(encoded, "base64url");
-  // Canonical only: exactly one text stands for one token, so no character can be changed unnoticed.
-  if (bytes.length !== tokenBytes || bytes.toString("base64url") !== encoded) throw invalid();
-  const keys = bytes[0] === tokenVersion ? ring.byId(bytes[1] as number) : undefined;
-  if (keys === undefined) throw invalid();
+  const bytes = bytesOf(text);
+  const keys = bytes && ring.byId(bytes[1] as number);
+  if (bytes === undefined || keys === undefined) throw invalid();
   if (!timingSafeEqual(keys.mac.of(bytes.subarray(0, macAt)).subarray(0, 16), bytes.subarray(macAt))) {
     throw invalid();
   }

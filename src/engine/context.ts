@@ -7,7 +7,9 @@ import type { Policy } from "../core/policy.ts";
 import type { Platform, Store } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import type { SecretRing } from "../core/secret-keys.ts";
+import type { AccessLifetime } from "./access-lifetime.ts";
 import type { KeyRing } from "./key-ring.ts";
+import type { ForeignSecrets } from "./secrets.ts";
 
 /** How often a lost compare-and-set is read and decided again before the request is answered with 503. */
 export const commitRoundsMax = 100;
@@ -18,7 +20,9 @@ export interface Context {
   readonly platform: Platform;
   readonly policy: Policy;
   readonly secrets: SecretRing;
+  readonly foreignSecrets: ForeignSecrets;
   readonly keyRing: KeyRing;
+  readonly accessLifetime: AccessLifetime;
   readonly issuer: string;
   readonly audience: string;
   readonly emit: (event: SessionEvent) => void;

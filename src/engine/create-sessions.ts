@@ -8,12 +8,13 @@ import { createPolicy } from "../core/policy.ts";
 import type { Store } from "../core/ports.ts";
 import { isSid } from "../core/record.ts";
 import { nodePlatform } from "../platform/node.ts";
+import { openAccessLifetime } from "./access-lifetime.ts";
 import type { Context } from "./context.ts";
 import { logout, revoke, revokeAll } from "./ending.ts";
 import { openKeyRing } from "./key-ring.ts";
 import { createRevocationFeed } from "./revocation-feed.ts";
 import { confirm, refresh } from "./rotation.ts";
-import { openSecretRing } from "./secrets.ts";
+import { createForeignSecrets, openSecretRing } from "./secrets.ts";
 import { issue, reauthenticate } from "./signing-in.ts";
 import { openStoreClock } from "./store-clock.ts";
 import type { Authenticated, Sessions, SessionsOptions } from "./types.ts";
@@ -54,6 +55,8 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
     const secret = options.secret ?? (await embeddedSecret(store, platform.entropy));
     const secrets = await openSecretRing(store, platform.clock, policy, secret);
     const keyRing = await openKeyRing({ store, platform, secrets, algorithm });
+    const accessLifetime = await openAccessLifetime(store, platform.clock, policy);
+    const foreignSecrets = createForeignSecrets(store, platform.clock);
     const listeners = new Set<(event: SessionEvent) => void>();
     const emit = (event: SessionEvent): void => {
       for (const listener of listeners) {
@@ -65,7 +68,18 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
       }
     };
     const audience = options.audience ?? issuer;
-    const context = { store, platform, policy, secrets, keyRing, issuer, audience, emit };
+    const context = {
+      store,
+      platform,
+      policy,
+      secrets,
+      foreignSecrets,
+      keyRing,
+      accessLifetime,
+      issuer,
+      audience,
+      emit,
+    };
     return build(context, listeners, () => clock?.stop());
   } catch (error) {
     clock?.stop();
@@ -168,6 +182,7 @@ function startBackground(context: Context, purge: Sessions["purge"]): () => void
   });
   const stopReload = scheduler.every(reloadMilliseconds, () => {
     context.keyRing.reload().catch(ignore);
+    context.accessLifetime.reload().catch(ignore);
   });
   return () => {
     stopPurge();

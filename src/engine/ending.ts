@@ -6,16 +6,16 @@ import { endSession } from "../core/decide.ts";
 import type { SessionEnd } from "../core/events.ts";
 import type { Revocation } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
-import { parseRefreshToken } from "../core/refresh-token.ts";
 import type { Context } from "./context.ts";
 import { cannotAnswer, commitRoundsMax, tell } from "./context.ts";
+import { readPresented } from "./presented-token.ts";
 import { isLive } from "./views.ts";
 
 /** How many sessions of a subject one store call lists; more take more rounds. */
 const sessionsPerRound = 1000;
 const roundsMax = 1000;
 
-/** The feed entry for a session that ends now; it lives one access-token lifetime. */
+/** The feed entry for a session that ends now; it lives as long as access tokens of it may. */
 export function revocationOf(context: Context, record: SessionRecord, now: number): Revocation {
   // The first second in which no token of the session can have been issued any more. Where a clock was set back, or that
   // of another process is ahead, tokens are dated later than now; the record knows the latest of those that were
@@ -23,7 +23,7 @@ export function revocationOf(context: Context, record: SessionRecord, now: numbe
   // second ahead, and still expires with the entry (store-clock.ts keeps clocks closer than that).
   const latest = Math.max(now, record.lastSeenAt, record.authTime * 1000);
   const seconds = Math.floor(latest / 1000) + 1;
-  return { sid: record.sid, notBefore: seconds, exp: seconds + context.policy.accessTtlSeconds };
+  return { sid: record.sid, notBefore: seconds, exp: seconds + context.accessLifetime.longest() };
 }
 
 /** Ends one session. Resolves false when it is unknown, already over, or not `subject`'s. */
@@ -87,7 +87,7 @@ export async function logout(
   context: Context,
   input: { readonly refreshToken: string; readonly sid?: string },
 ): Promise<"ended" | "already" | "unknown" | "mismatch"> {
-  const token = parseRefreshToken(input.refreshToken, context.secrets);
+  const token = await readPresented(context, input.refreshToken);
   if (input.sid !== undefined && input.sid !== token.sid) return "mismatch";
   if (context.platform.clock.now() >= token.expiresAt * 1000) return "unknown";
   return (await revoke(context, token.sid, "logout")) ? "ended" : "already";

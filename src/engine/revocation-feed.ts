@@ -14,10 +14,13 @@ const pageEntriesMax = 1000;
 const paceMilliseconds = 20;
 const listenersPerBeat = 200;
 const paceBeatsMax = 5;
-/** How often the store is looked at when nothing said that there is something; with hints, in case one was lost. */
+/**
+ * How often the store is looked at when nothing said that there is something; with hints, in case one was lost or the
+ * connection that brings them is dead without having been closed: an ending is told within a second all the same.
+ */
 const pollMilliseconds = 200;
-const pollMillisecondsWithHints = 1000;
-const backoffMillisecondsMax = 2000;
+const pollMillisecondsWithHints = 400;
+const backoffMillisecondsMax = 500;
 /** Who heard nothing for this long gets an empty page: everything up to now was told. */
 export const signOfLifeMilliseconds = 15_000;
 

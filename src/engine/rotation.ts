@@ -6,12 +6,13 @@ import { decide, isAttempt } from "../core/decide.ts";
 import { type ErrorCode, errorMeanings, PawlError } from "../core/errors.ts";
 import type { SessionRecord } from "../core/record.ts";
 import type { RefreshToken } from "../core/refresh-token.ts";
-import { encodeRefreshToken, parseRefreshToken } from "../core/refresh-token.ts";
+import { encodeRefreshToken } from "../core/refresh-token.ts";
 import type { SecretKeys } from "../core/secret-keys.ts";
 import type { Context } from "./context.ts";
 import { cannotAnswer, commitRoundsMax, tell } from "./context.ts";
 import { revocationOf } from "./ending.ts";
 import { createGrant } from "./grants.ts";
+import { readPresented } from "./presented-token.ts";
 import type { Grant, PresentInput } from "./types.ts";
 
 const userAgentCharactersMax = 255;
@@ -45,10 +46,14 @@ export function checkAttempt(attempt: string | undefined): void {
 }
 
 /** Checks what can be checked without the store: the attempt, the token's form, MAC and expiry. */
-function presentation(context: Context, input: PresentInput, operation: Presentation["operation"]): Presentation {
+async function presentation(
+  context: Context,
+  input: PresentInput,
+  operation: Presentation["operation"],
+): Promise<Presentation> {
   const { attempt } = input;
   checkAttempt(attempt);
-  const token = parseRefreshToken(input.refreshToken, context.secrets);
+  const token = await readPresented(context, input.refreshToken);
   if (context.platform.clock.now() >= token.expiresAt * 1000) throw over("refresh_token_expired", token.sid);
   const freshAttempt = attempt === undefined ? context.platform.entropy.bytes(16) : new Uint8Array(0);
   return { operation, token, attempt, freshAttempt };
@@ -98,7 +103,7 @@ async function settle(
 
 /** Rotates (CONTRACT section 4). */
 export async function refresh(context: Context, input: PresentInput): Promise<Grant> {
-  const presented = presentation(context, input, "refresh");
+  const presented = await presentation(context, input, "refresh");
   const deadlineAt = deadlineOf(context, input);
   const grant = grantOf(context, presented, await settle(context, input, presented, deadlineAt));
   // The commit may have taken its time, too. A retry of the same attempt gets the same token.
@@ -129,7 +134,7 @@ function grantOf(context: Context, presented: Presentation, { decision, record, 
 
 /** The newest token has arrived: row 2 without rotating. */
 export async function confirm(context: Context, input: PresentInput): Promise<void> {
-  const presented = presentation(context, input, "confirm");
+  const presented = await presentation(context, input, "confirm");
   const { decision, record, now } = await settle(context, input, presented, deadlineOf(context, input));
   if (decision.outcome === "unchanged") return;
   if (decision.outcome !== "confirm") refuse(context, decision, record, now);

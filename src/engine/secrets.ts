@@ -49,6 +49,39 @@ export async function openSecretRing(store: Store, clock: Clock, policy: Policy,
   throw new PawlError("store_unavailable", "The list of secrets is being changed by others; retry.");
 }
 
+/** At most one reading in this time: tokens that somebody makes up cost no more. */
+const readingMilliseconds = 1_000;
+
+/** Secrets of the store that this process was not given. */
+export interface ForeignSecrets {
+  /** True when the store knows a secret of this key id. @throws PawlError `store_unavailable`. */
+  has(keyId: number): Promise<boolean>;
+}
+
+/** Creates the lookup; reads the store only when it is asked. */
+export function createForeignSecrets(store: Store, clock: Clock): ForeignSecrets {
+  let known: Promise<ReadonlySet<number>> = Promise.resolve(new Set());
+  let readAt = Number.NEGATIVE_INFINITY;
+  return {
+    has: async (keyId) => {
+      if ((await known).has(keyId)) return true;
+      if (Math.abs(clock.now() - readAt) >= readingMilliseconds) {
+        readAt = clock.now();
+        const reading = knownKeyIds(store);
+        known = reading.catch(() => new Set());
+        return (await reading).has(keyId);
+      }
+      return (await known).has(keyId);
+    },
+  };
+}
+
+async function knownKeyIds(store: Store): Promise<ReadonlySet<number>> {
+  const stored = await store.readDocument(documentKey);
+  const known = stored === undefined ? [] : (JSON.parse(stored.value) as KnownSecret[]);
+  return new Set(known.map(({ keyId }) => keyId));
+}
+
 async function reconcile(
   store: Store,
   now: number,

@@ -90,7 +90,7 @@ export function problem(error: PawlError, headers: readonly string[]): Outgoing 
   const body: Record<string, unknown> = { type: `urn:pawl:error:${code}`, title, status, code, detail, terminal };
   if (facts.reasons !== undefined) body.reasons = facts.reasons;
   // For operators only: the public sentence is enough, options and stores are never a client's business.
-  if (status === 500) body.detail = errorMeanings.internal_error.title;
+  if (status === 500 || (status === 503 && error.cause !== undefined)) body.detail = title;
   return { status, headers: out, body: JSON.stringify(body) };
 }
 

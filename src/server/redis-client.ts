@@ -43,6 +43,9 @@ const ioredisName: string = "ioredis";
 const nodeRedisName: string = "redis";
 
 const connectMilliseconds = 5_000;
+/** Longer than a call may take (2 s): a server that is merely slow is not hung up on. */
+const silenceMilliseconds = 5_000;
+const pingMilliseconds = 2_000;
 /** Connecting and, after a restart of Redis, its loading of the data. */
 const openMilliseconds = 15_000;
 const retryStepMilliseconds = 50;
@@ -70,6 +73,9 @@ function byIoredis({ Redis }: IoredisPackage, url: string): OwnClient {
     lazyConnect: true,
     connectTimeout: connectMilliseconds,
     retryStrategy: retryDelay,
+    // A connection that a network swallowed looks alive for a quarter of an hour: who does not answer is hung up on.
+    socketTimeout: silenceMilliseconds,
+    keepAlive: silenceMilliseconds,
     // A command is sent once or not at all: what cannot be sent now is told at once, and nothing is sent again later.
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
@@ -88,7 +94,13 @@ function byNodeRedis({ createClient }: NodeRedisPackage, url: string): OwnClient
   const client = createClient({
     url,
     disableOfflineQueue: true,
-    socket: { connectTimeout: connectMilliseconds, reconnectStrategy: retryDelay },
+    // As above; an idle connection is kept alive by pings.
+    pingInterval: pingMilliseconds,
+    socket: {
+      connectTimeout: connectMilliseconds,
+      reconnectStrategy: retryDelay,
+      socketTimeout: silenceMilliseconds,
+    },
   });
   let isOpen = false;
   return {

@@ -80,7 +80,8 @@ export function createStatements(schema: string, channel: string | undefined, pr
       `SELECT key, version, value FROM ${at}.documents WHERE key >= $1 AND key > $2 ORDER BY key LIMIT $3`,
     ),
     now: statement("SELECT floor(extract(epoch FROM clock_timestamp()) * 1000)::bigint AS now"),
-    ping: statement(`SELECT seq FROM ${at}.feed_head`),
+    // A lock that nobody waits for, and that a standby or a read-only database refuses: ready means that writes work.
+    ping: statement(`SELECT seq FROM ${at}.feed_head FOR KEY SHARE`),
     writeDocuments: (changes) => writeDocumentsScript(at, changes),
   };
 }

@@ -110,6 +110,7 @@ const refusals: readonly (readonly [string, string])[] = [
   ["ERR The user executing the script", "Redis does not let this user do what the store needs"],
   ["OOM", "Redis has no memory left (maxmemory)"],
   ["READONLY", "this Redis is a read-only replica; the address must lead to the primary"],
+  ["NOREPLICAS", "Redis has fewer replicas than it must have for a write (min-replicas-to-write)"],
   ["MISCONF", "Redis refuses writes because it cannot save to its disk"],
   ["LOADING", "Redis is still loading its data"],
   ["MOVED", "this Redis is one node of a Cluster; it takes a client for clusters"],

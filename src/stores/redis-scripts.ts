@@ -37,9 +37,9 @@ end
 return {format, info('memory'), info('persistence')}
 `);
 
-/** Answers 1. KEYS: mark. */
+/** Answers 1 where a write would be accepted: a replica refuses this one, which changes nothing. KEYS: mark. */
 export const pingScript: Script = script(`
-redis.call('EXISTS', KEYS[1])
+redis.call('PERSIST', KEYS[1])
 return 1
 `);
 
