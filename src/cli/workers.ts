@@ -55,9 +55,10 @@ export async function runWorkers(
     isStopping = true;
     log.info("stopping", { signal });
   });
+  // Counts only if it is said before anything else.
+  cluster.schedulingPolicy = cluster.SCHED_NONE;
   await fixPort(settings);
   answerForAll();
-  cluster.schedulingPolicy = cluster.SCHED_NONE;
   // The first one alone: it makes what an empty store needs, and what is wrong is said once.
   const first = cluster.fork();
   const line = await Promise.race([readyLine(first), exitCode(first), stopped]);

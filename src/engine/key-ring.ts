@@ -71,7 +71,7 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
   const cache = new Map<string, LoadedKey>();
   const take = (stored: readonly StoredKey[]): void => {
     // A key that was opened once stays open, although another process may have sealed it under a newer secret.
-    const opened = stored.map((key) => cache.get(key.kid) ?? load(key, input.secrets));
+    const opened = stored.map((key) => ({ ...(cache.get(key.kid) ?? load(key, input.secrets)), ...key }));
     opened.sort((a, b) => b.activeAt - a.activeAt);
     loaded = opened.map((key, index) => ({ ...key, lapsesAt: lapseOf(opened[index - 1]) }));
     cache.clear();

@@ -37,9 +37,9 @@ end
 return {format, info('memory'), info('persistence')}
 `);
 
-/** Answers 1 where a write would be accepted: a replica refuses this one, which changes nothing. KEYS: mark. */
+/** Answers 1 where a write would be accepted: a replica refuses this one, which removes a member that nobody adds. KEYS: ids. */
 export const pingScript: Script = script(`
-redis.call('PERSIST', KEYS[1])
+redis.call('ZREM', KEYS[1], '')
 return 1
 `);
 

@@ -121,7 +121,7 @@ export function redisStore(client: IoredisClient | NodeRedisClient, options: Red
     listDocuments: (prefixOfKeys, after, limit) =>
       use(() => documentPages(base, prefixOfKeys, after, checkLimit(limit))),
     now: () => use(() => now(base)),
-    ping: () => use(async () => void (await calls.run(scripts.pingScript, [keys.format]))),
+    ping: () => use(async () => void (await calls.run(scripts.pingScript, [keys.ids]))),
     close: () => {
       state = "closed";
       for (const stop of listeners) stop();
