@@ -1,65 +1,12 @@
-// Keys and secrets of several nodes on one store: one signing key though twenty start at once, published before any
-// token of it exists; PAWL_SECRET replaced over a rolling restart while a client goes from node to node; a node with the
-// wrong secret, which must not start. The key ring over time is tested in test/engine/key-ring.test.ts.
+// PAWL_SECRET of several processes on one store: replaced over two rolling restarts while a client goes from node to node,
+// and a node with the wrong secret, which must not start. Between engines: test/engine/.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { describe, it } from "node:test";
-import { createSessions } from "../../src/engine/create-sessions.ts";
-import type { Sessions } from "../../src/engine/types.ts";
-import { readStore } from "../../src/server/option-values.ts";
-import { createStore } from "../../src/server/stores.ts";
-import { ownServerMissing, postgresServer } from "../services/postgres.ts";
-import { skip as redisMissing, startRedis } from "../services/redis.ts";
 import { pawl, register, type Server, send, serve, temporaryFolder } from "./program.ts";
 
-const nodeCount = 20;
-const issuer = "http://localhost:4000";
 const secretOf = (byte: number): string => Buffer.alloc(32, byte).toString("base64url");
 const [old, fresh, wrong] = [secretOf(1), secretOf(2), secretOf(3)] as const;
-const postgres = postgresServer(18);
-
-/** Twenty nodes, each with a store of its own on one database; every one signs the moment it is open. */
-async function startTogether(location: string): Promise<void> {
-  const opened: Sessions[] = [];
-  const jwksAtFirst: string[] = [];
-  const tokens: string[] = [];
-  const start = async (_: unknown, place: number): Promise<void> => {
-    const store = await createStore(readStore(location), "/", true);
-    const node = await createSessions({ store, issuer, secret: old });
-    opened.push(node);
-    jwksAtFirst.push(JSON.stringify(node.jwks()));
-    tokens.push((await node.issue({ subject: `user-${place}` })).accessToken);
-  };
-  try {
-    await Promise.all(Array.from({ length: nodeCount }, start));
-    assert.equal(tokens.length, nodeCount);
-    assert.equal(new Set(jwksAtFirst).size, 1, "what a node publishes first is what all publish");
-    assert.equal(JSON.parse(jwksAtFirst[0] as string).keys.length, 1);
-    const checked = opened.flatMap((node) => tokens.map((token) => node.authenticate(token)));
-    assert.equal((await Promise.all(checked)).length, nodeCount * nodeCount);
-    const subjects = await Promise.all(tokens.map((token) => opened[0]?.authenticate(token)));
-    assert.equal(new Set(subjects.map((each) => each?.subject)).size, nodeCount);
-  } finally {
-    await Promise.all(opened.map((node) => node.close()));
-  }
-}
-
-describe("twenty nodes that start at once on an empty store have one signing key", () => {
-  it("on SQLite", () => startTogether(`sqlite:${join(temporaryFolder(), "pawl.db")}`));
-
-  it("on Postgres", { skip: ownServerMissing(18) }, async () => {
-    const url = new URL(await postgres.url());
-    url.searchParams.set("schema", "together");
-    url.searchParams.set("connections", "2");
-    await startTogether(url.href);
-  });
-
-  it("on Redis", { skip: redisMissing }, async () => {
-    const { port } = await startRedis();
-    await startTogether(`redis://127.0.0.1:${port}`);
-  });
-});
 
 const start = (folder: string, ...secrets: string[]): Promise<Server> =>
   serve([], { folder, environment: { PAWL_SECRET: secrets.join(",") } });
