@@ -60,18 +60,24 @@ export interface ForeignSecrets {
 
 /** Creates the lookup; reads the store only when it is asked. */
 export function createForeignSecrets(store: Store, clock: Clock): ForeignSecrets {
-  let known: Promise<ReadonlySet<number>> = Promise.resolve(new Set());
+  let seen: ReadonlySet<number> = new Set();
+  // Whoever asks while a reading that failed is the last one learns of the failure: "not known" would be a verdict.
+  let reading: Promise<ReadonlySet<number>> = Promise.resolve(seen);
   let readAt = Number.NEGATIVE_INFINITY;
   return {
     has: async (keyId) => {
-      if ((await known).has(keyId)) return true;
+      if (seen.has(keyId)) return true;
       if (Math.abs(clock.now() - readAt) >= readingMilliseconds) {
         readAt = clock.now();
-        const reading = knownKeyIds(store);
-        known = reading.catch(() => new Set());
-        return (await reading).has(keyId);
+        reading = knownKeyIds(store);
+        reading.then(
+          (keyIds) => {
+            seen = keyIds;
+          },
+          () => {},
+        );
       }
-      return (await known).has(keyId);
+      return (await reading).has(keyId);
     },
   };
 }
