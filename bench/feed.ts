@@ -1,7 +1,8 @@
 // `npm run bench:feed`: what the revocation feed costs and how soon a sign-out arrives. A thousand listeners on one node
 // while ten thousand sessions a minute are signed out there (CPU of the node with and without listeners), and a sign-out
-// at one node of two until a listener of the other has it. On SQLite, or on the store that PAWL_STORE names; writes
-// results/feed-<store>.json, but for `--quick`, which is for trying out.
+// at one node of two until a listener of the other has it. On SQLite, on the store that PAWL_STORE names, or with `--store`
+// on a server started for the run; writes results/feed-<store>.json, but for `--quick`, which is for trying out. With
+// `--between <n>` only the second part, n times; writes results/feed-between-<store>.json.
 
 import type { ChildProcess } from "node:child_process";
 import { spawnSync } from "node:child_process";
@@ -16,6 +17,7 @@ import { readStore } from "../src/server/option-values.ts";
 import { createStore } from "../src/server/stores.ts";
 import { Connection } from "./connection.ts";
 import { pawlProgram } from "./contestants/contestant.ts";
+import { startFeedDatabase } from "./feed-database.ts";
 import { FeedListener } from "./feed-listener.ts";
 import { readMachine } from "./machine.ts";
 import { canPin, cpuSeconds, end, nextLine, residentMegabytes, start } from "./processes.ts";
@@ -257,32 +259,72 @@ function say(progress: string): void {
   process.stderr.write(`${progress}\n`);
 }
 
+const betweenMax = 20;
+
+/** The second part, several times: one run says little on a machine that does other things too. */
+async function benchBetween(store: string, folder: string, plan: Plan, count: number): Promise<object> {
+  const runs = [];
+  for (let run = 0; run < count; run += 1) {
+    const loadBefore = loadavg()[0] as number;
+    runs.push({ loadBefore, ...(await benchTwoNodes(store, folder, plan)) });
+  }
+  return { runs };
+}
+
+interface Options {
+  readonly quick: boolean;
+  readonly store?: string;
+  readonly between?: number;
+}
+
+function readOptions(): Options {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: "boolean", default: false },
+      store: { type: "string" },
+      between: { type: "string" },
+    },
+  });
+  const { quick, store, between } = values;
+  const count = Number(between ?? 1);
+  if (!Number.isInteger(count) || count < 1 || count > betweenMax) {
+    throw new RangeError(`--between takes 1 to ${betweenMax}`);
+  }
+  return { quick, ...(store === undefined ? {} : { store }), ...(between === undefined ? {} : { between: count }) };
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { quick: { type: "boolean", default: false } } });
-  const plan = values.quick ? { seconds: 10, trials: 100 } : { seconds: 60, trials: 1000 };
+  const { quick, store: own, between } = readOptions();
+  const plan = quick ? { seconds: 10, trials: 100 } : { seconds: 60, trials: 1000 };
   const loadBefore = loadavg()[0] as number;
   const { status } = spawnSync(process.execPath, [join(import.meta.dirname, "..", "tools", "build.mjs")]);
   if (status !== 0) throw new Error("the build failed");
+  const database = own === undefined ? undefined : await startFeedDatabase(own);
   const folder = mkdtempSync(join(tmpdir(), "pawl-bench-feed-"));
   try {
-    const store = process.env.PAWL_STORE ?? "sqlite:./pawl.db";
-    const twoNodes = await benchTwoNodes(store, folder, plan);
-    const oneNode = await benchCost(store, folder, plan);
+    const store = database?.url ?? process.env.PAWL_STORE ?? "sqlite:./pawl.db";
+    const figures =
+      between === undefined
+        ? { twoNodes: await benchTwoNodes(store, folder, plan), oneNode: await benchCost(store, folder, plan) }
+        : await benchBetween(store, folder, plan, between);
     const kind = (/^[a-z]+/.exec(store)?.[0] ?? "store").replace(/^postgresql$/, "postgres");
     const circumstances = {
       date: new Date().toISOString(),
-      command: ["node bench/feed.ts", ...process.argv.slice(2)].join(" "),
+      command: ["npm run bench:feed --", ...process.argv.slice(2)].join(" "),
       store: kind,
+      ...(database === undefined ? {} : { durability: database.durability }),
       ...readMachine(),
       pinned: canPin,
       loadBefore,
     };
-    const text = JSON.stringify({ circumstances, twoNodes, oneNode }, null, 2);
+    const text = JSON.stringify({ circumstances, ...figures }, null, 2);
     process.stdout.write(`${text}\n`);
-    if (values.quick) return;
+    if (quick) return;
+    const name = between === undefined ? `feed-${kind}.json` : `feed-between-${kind}.json`;
     mkdirSync(join(import.meta.dirname, "results"), { recursive: true });
-    writeFileSync(join(import.meta.dirname, "results", `feed-${kind}.json`), `${text}\n`);
+    writeFileSync(join(import.meta.dirname, "results", name), `${text}\n`);
   } finally {
+    await database?.end();
     rmSync(folder, { recursive: true, force: true });
   }
 }
