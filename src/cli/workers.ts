@@ -64,10 +64,9 @@ export async function runWorkers(
   const line = await Promise.race([readyLine(first), exitCode(first), stopped]);
   if (typeof line === "number") return line;
   if (line !== undefined) {
+    const all = othersServe(first, count);
     keepAlive(first, () => isStopping, log);
-    const others = Array.from({ length: count - 1 }, () => cluster.fork());
-    for (const worker of others) keepAlive(worker, () => isStopping, log);
-    const all = Promise.all(others.map((worker) => Promise.race([readyLine(worker), exitCode(worker)])));
+    for (let others = 1; others < count; others += 1) keepAlive(cluster.fork(), () => isStopping, log);
     await Promise.race([all.then(() => ready(line)), stopped]);
     await stopped;
   }
@@ -92,6 +91,21 @@ function readyLine(worker: Worker): Promise<string> {
     worker.on("message", (message: FromWorker) => {
       if (message.type === "ready") resolve(message.line);
     });
+  });
+}
+
+/** Resolves once `count` workers serve at the same time, whichever had to be replaced before; `first` does already. */
+function othersServe(first: Worker, count: number): Promise<void> {
+  const serving = new Set([first]);
+  return new Promise((resolve) => {
+    const onMessage = (worker: Worker, message: FromWorker): void => {
+      if (message.type === "ready") serving.add(worker);
+      if (serving.size < count) return;
+      cluster.off("message", onMessage);
+      resolve();
+    };
+    cluster.on("message", onMessage);
+    cluster.on("exit", (worker) => serving.delete(worker));
   });
 }
 

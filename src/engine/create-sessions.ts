@@ -56,7 +56,7 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
     const secrets = await openSecretRing(store, platform.clock, policy, secret);
     const keyRing = await openKeyRing({ store, platform, secrets, algorithm });
     const accessLifetime = await openAccessLifetime(store, platform.clock, policy);
-    const foreignSecrets = createForeignSecrets(store, platform.clock);
+    const foreignSecrets = createForeignSecrets(store, platform);
     const listeners = new Set<(event: SessionEvent) => void>();
     const emit = (event: SessionEvent): void => {
       for (const listener of listeners) {

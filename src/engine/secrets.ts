@@ -4,7 +4,7 @@
 
 import { PawlError } from "../core/errors.ts";
 import type { Policy } from "../core/policy.ts";
-import type { Clock, Store } from "../core/ports.ts";
+import type { Clock, Platform, Store } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import type { SecretKeys, SecretRing } from "../core/secret-keys.ts";
 import { createSecretRing, deriveSecretKeys, parseSecrets, secretFingerprint } from "../core/secret-keys.ts";
@@ -49,7 +49,7 @@ export async function openSecretRing(store: Store, clock: Clock, policy: Policy,
   throw new PawlError("store_unavailable", "The list of secrets is being changed by others; retry.");
 }
 
-/** At most one reading in this time: tokens that somebody makes up cost no more. */
+/** At most one reading in this time: tokens that somebody makes up cost no more, and wait for as long. */
 const readingMilliseconds = 1_000;
 
 /** Secrets of the store that this process was not given. */
@@ -58,26 +58,28 @@ export interface ForeignSecrets {
   has(keyId: number): Promise<boolean>;
 }
 
-/** Creates the lookup; reads the store only when it is asked. */
-export function createForeignSecrets(store: Store, clock: Clock): ForeignSecrets {
-  let seen: ReadonlySet<number> = new Set();
-  // Whoever asks while a reading that failed is the last one learns of the failure: "not known" would be a verdict.
-  let reading: Promise<ReadonlySet<number>> = Promise.resolve(seen);
+/**
+ * Creates the lookup; reads the store only when it is asked. An answer of no comes from a reading that began after the
+ * question: a secret is in the store before anything is made under it.
+ */
+export function createForeignSecrets(store: Store, { clock, scheduler }: Platform): ForeignSecrets {
+  let known: ReadonlySet<number> = new Set();
+  let next: Promise<ReadonlySet<number>> | undefined;
   let readAt = Number.NEGATIVE_INFINITY;
+  const read = async (): Promise<ReadonlySet<number>> => {
+    const pause = readAt + readingMilliseconds - clock.now();
+    // In any case later than now, so that `next` is this reading until it begins.
+    await (pause > 0 && pause <= readingMilliseconds ? scheduler.wait(pause) : undefined);
+    readAt = clock.now();
+    next = undefined;
+    known = await knownKeyIds(store);
+    return known;
+  };
   return {
     has: async (keyId) => {
-      if (seen.has(keyId)) return true;
-      if (Math.abs(clock.now() - readAt) >= readingMilliseconds) {
-        readAt = clock.now();
-        reading = knownKeyIds(store);
-        reading.then(
-          (keyIds) => {
-            seen = keyIds;
-          },
-          () => {},
-        );
-      }
-      return (await reading).has(keyId);
+      if (known.has(keyId)) return true;
+      next ??= read();
+      return (await next).has(keyId);
     },
   };
 }

@@ -248,7 +248,10 @@ describe("a server that became a standby", { skip: ownServerMissing(18) }, () =>
     await readOnly("on");
     t.after(() => readOnly("off"));
     await ask(cutAll);
-    await eventually(() => store.ping());
+    await eventually(() => store.read(record.sid));
+    // Not ready either: who cannot write must not be sent requests.
+    await assert.rejects(store.ping(), { code: "store_unavailable" });
+    await eventually(() => store.read(record.sid));
     await assert.rejects(store.insert(record), { code: "store_unavailable" });
     await readOnly("off");
     await eventually(async () => assert.equal(await store.insert(record), true));
