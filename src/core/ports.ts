@@ -104,7 +104,7 @@ export interface Store {
   open(): Promise<void>;
   /** Reads one session, ended ones included, or `undefined`. */
   read(sid: string): Promise<SessionRecord | undefined>;
-  /** Adds a session (version 1). Resolves `false` when the id exists. */
+  /** Adds a session with the version it carries: 1 for a new one. Resolves `false` when the id exists. */
   insert(record: SessionRecord): Promise<boolean>;
   /**
    * Replaces the record of `next.sid` by `next` if its stored version is `expectedVersion`, and appends `revocation`

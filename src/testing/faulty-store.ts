@@ -95,7 +95,7 @@ export function createFaultyStore(store: Store): FaultyStore {
       const fault = script?.(call);
       return await suffer(fault, method, () => work(...input));
     };
-  const { embeddedSecret } = store;
+  const { embeddedSecret, now, watchRevocations } = store;
   return {
     kind: store.kind,
     open: pass("open", () => store.open()),
@@ -110,6 +110,9 @@ export function createFaultyStore(store: Store): FaultyStore {
     writeDocuments: pass("writeDocuments", (changes) => store.writeDocuments(changes)),
     listDocuments: pass("listDocuments", (...input) => store.listDocuments(...input)),
     ...(embeddedSecret && { embeddedSecret: pass("embeddedSecret", (entropy) => embeddedSecret.call(store, entropy)) }),
+    // The database's clock and its hints are what they are: whoever uses them has to bear their absence anyway.
+    ...(now && { now: () => now.call(store) }),
+    ...(watchRevocations && { watchRevocations: (listener: () => void) => watchRevocations.call(store, listener) }),
     ping: pass("ping", () => store.ping()),
     close: () => store.close(),
     play: (next) => {

@@ -36,7 +36,8 @@ function sessionPromises({ open }: Subjects): void {
   it("gives back exactly the record that was inserted", async (t) => {
     const store = await open(t);
     const samples = createSamples();
-    for (const record of [samples.record(), samples.full(), samples.ended(samples.record())]) {
+    const later = { ...samples.record(), version: 4711 };
+    for (const record of [samples.record(), later, samples.full(), samples.ended(samples.record())]) {
       assert.equal(await store.insert(record), true);
       assert.deepEqual(await store.read(record.sid), record);
     }

@@ -8,6 +8,7 @@ import fc from "fast-check";
 import type { RefreshToken } from "../../src/core/refresh-token.ts";
 import {
   encodeRefreshToken,
+  keyIdOf,
   linkOf,
   noHash,
   parseRefreshToken,
@@ -114,6 +115,19 @@ describe("codec", () => {
     refused(`pawl_rt_${raw.toString("base64url")}`);
     assert.equal(parseRefreshToken(text, ring).keyId, 3);
   });
+});
+
+test("the key id that a text claims is read from whatever has the form of a token, and from nothing else", () => {
+  const text = encodeRefreshToken(sample, otherKeys);
+  assert.equal(keyIdOf(text), sample.keyId);
+  const forged = Buffer.from(text.slice(8), "base64url");
+  forged[90] = (forged[90] as number) ^ 1;
+  forged[1] = 200;
+  assert.equal(keyIdOf(`pawl_rt_${forged.toString("base64url")}`), 200);
+  forged[0] = 2;
+  for (const other of [`pawl_rt_${forged.toString("base64url")}`, text.slice(1), `${text}A`, "", text.toUpperCase()]) {
+    assert.equal(keyIdOf(other), undefined);
+  }
 });
 
 describe("derivation", () => {
