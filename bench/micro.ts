@@ -22,7 +22,8 @@ import type { RefreshToken } from "../src/core/refresh-token.ts";
 import { encodeRefreshToken, noHash, parseRefreshToken, tokenHash } from "../src/core/refresh-token.ts";
 import { createSecretRing, deriveSecretKeys } from "../src/core/secret-keys.ts";
 import { createSigningKey, createVerificationKey, derToJose, joseToDer } from "../src/core/signature.ts";
-import { packRecord, unpackRecord } from "../src/stores/record-codec.ts";
+import { unpackRecord } from "../src/stores/record-codec.ts";
+import { packRecord } from "../src/stores/record-packing.ts";
 import type { Spread } from "./statistics.ts";
 import { spreadOf } from "./statistics.ts";
 

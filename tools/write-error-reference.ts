@@ -30,11 +30,17 @@ const advice: Readonly<Record<ErrorCode, string>> = {
     "The token was retired a moment ago: most likely another tab was faster. Retry once with what the cookie jar holds now. No verdict, nothing changed.",
   invalid_token:
     "On bearer routes. Refresh and repeat the request once. `WWW-Authenticate` carries `error` only when a token came (RFC 6750 section 3).",
+  insufficient_scope:
+    "The access token is that of a registered client, which was granted scopes of the application, not the account. Use one of a first-party session.",
+  invalid_scope: "Ask for scopes that the client may be granted, or of its grant; separated by single spaces.",
+  invalid_claims:
+    "Library: the `claims` hook returned no plain JSON object, more than 4,096 bytes, or a protected name. Nothing was changed.",
   proof_required: "Reserved for sessions bound to a device key; this version binds none.",
   proof_invalid: "Reserved for sessions bound to a device key; this version binds none.",
   csrf_rejected:
     "The header `X-Pawl` is missing, or `Origin` or `Sec-Fetch-Site` name a page that may not call. Nothing was read or changed.",
-  reauthentication_required: "Reserved for routes that ask for a recent sign-in (RFC 9470); this version has none.",
+  reauthentication_required:
+    "The sign-in is too long ago for this call (RFC 9470). Call `POST /auth/reauthenticate` and repeat it with the new access token.",
   not_found: "No such path, or a session that does not exist or belongs to somebody else.",
   method_not_allowed: "The path exists; `Allow` lists its methods.",
   account_exists: "Registration with an e-mail address that is taken.",

@@ -9,7 +9,7 @@ import { createPolicy } from "../../src/core/policy.ts";
 import type { SessionRecord } from "../../src/core/record.ts";
 import { retiredTimesMax } from "../../src/core/record.ts";
 import type { RefreshToken } from "../../src/core/refresh-token.ts";
-import { packRecord } from "../../src/stores/record-codec.ts";
+import { packRecord } from "../../src/stores/record-packing.ts";
 import type { Stage } from "./moves.ts";
 import type { Violation, World } from "./world.ts";
 import { graceSeconds, zoneMilliseconds } from "./world.ts";

@@ -22,13 +22,15 @@ export interface AccessClaims {
   readonly sid: string;
   readonly auth_time: number;
   readonly amr: readonly string[];
+  readonly acr?: string;
   readonly scope?: string;
 }
 
 /** What a token is checked against. */
 export interface AccessExpectation {
   readonly issuer: string;
-  readonly audience: string;
+  /** `undefined` accepts any: for the issuer, which made tokens for several. */
+  readonly audience: string | undefined;
   /** The trusted key with this id. */
   keyFor(kid: string): VerificationKey | undefined;
   /** Seconds since the epoch. */
@@ -121,7 +123,7 @@ function checkClaims(claims: Map<string, unknown>, expected: AccessExpectation):
   if (scope !== undefined && typeof scope !== "string") refuse("its scope is no text");
   const checked = Object.fromEntries(claims) as unknown as AccessClaims;
   if (checked.iss !== expected.issuer) refuse("its issuer is another one");
-  if (checked.aud !== expected.audience) refuse("it is meant for another audience");
+  if (expected.audience !== undefined && checked.aud !== expected.audience) refuse("it is meant for another audience");
   if (expected.nowSeconds >= checked.exp + expected.leewaySeconds) refuse("it has expired");
   if (checked.iat > expected.nowSeconds + futureSecondsMax) refuse("it is from the future");
   return checked;

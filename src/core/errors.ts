@@ -19,6 +19,9 @@ export type ErrorCode =
   | "refresh_token_reused"
   | "refresh_token_superseded"
   | "invalid_token"
+  | "insufficient_scope"
+  | "invalid_scope"
+  | "invalid_claims"
   | "proof_required"
   | "proof_invalid"
   | "csrf_rejected"
@@ -48,6 +51,9 @@ export const errorMeanings: Readonly<Record<ErrorCode, ErrorMeaning>> = {
   refresh_token_reused: { title: "A used refresh token came back; the session was ended.", terminal: true },
   refresh_token_superseded: { title: "A newer refresh token exists; retry with it.", terminal: false },
   invalid_token: { title: "The access token is missing, invalid, expired or revoked.", terminal: false },
+  insufficient_scope: { title: "This access token is not for this call.", terminal: false },
+  invalid_scope: { title: "The scope is malformed or wider than what was granted.", terminal: false },
+  invalid_claims: { title: "The application's claims do not fit into an access token.", terminal: false },
   proof_required: { title: "This session needs a proof of possession.", terminal: false },
   proof_invalid: { title: "The proof of possession is invalid.", terminal: false },
   csrf_rejected: { title: "The request came from a page that may not send it.", terminal: false },

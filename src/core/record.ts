@@ -72,6 +72,14 @@ export interface HistoryEntry {
   readonly detail: string;
 }
 
+/** What a registered client was given (RFC 6749 section 1.3): it can refresh at `/oauth/token` only, under its own name. */
+export interface Delegation {
+  /** The granted scope, space-separated; empty = none. At most 255 characters. */
+  readonly scope: string;
+  /** `aud` of its access tokens; empty = that of the deployment. At most 255 characters. */
+  readonly audience: string;
+}
+
 /** One session. Instants ending in `At` are milliseconds unless said otherwise. */
 export interface SessionRecord {
   /** 16 bytes as 22 base64url characters; time-ordered. */
@@ -87,7 +95,13 @@ export interface SessionRecord {
   /** Seconds: when the person last proved who they are. */
   readonly authTime: number;
   readonly amr: readonly string[];
+  /** How strongly the person proved it, in the words of the application (RFC 9068 section 2.2.1); absent = not said. */
+  readonly acr?: string;
   readonly clientId: string;
+  /** Present for a session that a registered client holds. */
+  readonly delegation?: Delegation;
+  /** Seconds: access tokens dated before hold claims that are out of date; absent = none do. */
+  readonly claimsNotBefore?: number;
   readonly transport: Transport;
   /** At most 255 characters; empty = unknown. */
   readonly userAgent: string;

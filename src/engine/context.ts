@@ -10,6 +10,7 @@ import type { SecretRing } from "../core/secret-keys.ts";
 import type { AccessLifetime } from "./access-lifetime.ts";
 import type { KeyRing } from "./key-ring.ts";
 import type { ForeignSecrets } from "./secrets.ts";
+import type { SessionsOptions } from "./types.ts";
 
 /** How often a lost compare-and-set is read and decided again before the request is answered with 503. */
 export const commitRoundsMax = 100;
@@ -25,6 +26,7 @@ export interface Context {
   readonly accessLifetime: AccessLifetime;
   readonly issuer: string;
   readonly audience: string;
+  readonly claims: SessionsOptions["claims"];
   readonly emit: (event: SessionEvent) => void;
 }
 

@@ -1,7 +1,6 @@
 // The composition of the engine: options in, `Sessions` out. Opens the store, its clock, the secrets and the key ring,
 // and runs the two background tasks (purge, reload of the key ring). Owns no rule.
 
-import { checkAccessToken } from "../core/access-token.ts";
 import { PawlError } from "../core/errors.ts";
 import type { SessionEvent } from "../core/events.ts";
 import { createPolicy } from "../core/policy.ts";
@@ -9,15 +8,17 @@ import type { Store } from "../core/ports.ts";
 import { isSid } from "../core/record.ts";
 import { nodePlatform } from "../platform/node.ts";
 import { openAccessLifetime } from "./access-lifetime.ts";
+import { bumpClaims } from "./claims.ts";
 import type { Context } from "./context.ts";
 import { logout, revoke, revokeAll } from "./ending.ts";
+import { authenticate, inspect, revokeToken } from "./inspection.ts";
 import { openKeyRing } from "./key-ring.ts";
 import { createRevocationFeed } from "./revocation-feed.ts";
 import { confirm, refresh } from "./rotation.ts";
 import { createForeignSecrets, openSecretRing } from "./secrets.ts";
 import { issue, reauthenticate } from "./signing-in.ts";
 import { openStoreClock } from "./store-clock.ts";
-import type { Authenticated, Sessions, SessionsOptions } from "./types.ts";
+import type { Sessions, SessionsOptions } from "./types.ts";
 import { isLive, overSince, storyOf, viewOf } from "./views.ts";
 
 const defaultIssuer = "http://localhost:4000";
@@ -68,6 +69,10 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
       }
     };
     const audience = options.audience ?? issuer;
+    const { claims } = options;
+    if (claims !== undefined && typeof claims !== "function") {
+      throw new PawlError("invalid_option", "claims must be a function", { field: "claims" });
+    }
     const context = {
       store,
       platform,
@@ -78,6 +83,7 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
       accessLifetime,
       issuer,
       audience,
+      claims,
       emit,
     };
     return build(context, listeners, () => clock?.stop());
@@ -119,6 +125,13 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>, 
     confirm: (input) => confirm(context, input),
     logout: (input) => logout(context, input),
     authenticate: (accessToken) => authenticate(context, accessToken),
+    inspect: (token) => inspect(context, token),
+    revokeToken: (token, clientId) => revokeToken(context, token, clientId),
+    bumpClaims: async (subject) => {
+      const marked = await bumpClaims(context, subject);
+      feed.wake();
+      return marked;
+    },
     list: async (subject) => {
       const now = platform.clock.now();
       return (await store.listBySubject(subject, listMax)).filter((record) => isLive(record, now));
@@ -130,7 +143,7 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>, 
     },
     revoke: async (sid, reason, subject) => isSid(sid) && (await revoke(context, sid, reason, subject)),
     revokeAll: (subject, reason, except, createdBefore) => revokeAll(context, subject, reason, except, createdBefore),
-    reauthenticate: (sid, amr) => reauthenticate(context, sid, amr),
+    reauthenticate: (sid, amr, acr) => reauthenticate(context, sid, amr, acr),
     revocations: (cursor) => store.revocationsAfter(cursor, Math.floor(platform.clock.now() / 1000), feedEntriesMax),
     followRevocations: (cursor) => feed.follow(cursor),
     revocationFeedState: () => feed.state(),
@@ -188,20 +201,4 @@ function startBackground(context: Context, purge: Sessions["purge"]): () => void
     stopPurge();
     stopReload();
   };
-}
-
-/** Checks an access token, then reads its session: a revoked one is refused at once. */
-async function authenticate(context: Context, accessToken: string): Promise<Authenticated> {
-  const claims = checkAccessToken(accessToken, {
-    issuer: context.issuer,
-    audience: context.audience,
-    keyFor: (kid) => context.keyRing.verification(kid),
-    nowSeconds: Math.floor(context.platform.clock.now() / 1000),
-    leewaySeconds: 0,
-  });
-  const record = isSid(claims.sid) ? await context.store.read(claims.sid) : undefined;
-  if (record === undefined || record.subject !== claims.sub || !isLive(record, context.platform.clock.now())) {
-    throw new PawlError("invalid_token", "The session of this access token is over.");
-  }
-  return { subject: claims.sub, sid: claims.sid, authTime: claims.auth_time, record };
 }

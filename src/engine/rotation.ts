@@ -8,11 +8,14 @@ import type { SessionRecord } from "../core/record.ts";
 import type { RefreshToken } from "../core/refresh-token.ts";
 import { encodeRefreshToken } from "../core/refresh-token.ts";
 import type { SecretKeys } from "../core/secret-keys.ts";
+import { createAsked } from "./claims.ts";
 import type { Context } from "./context.ts";
 import { cannotAnswer, commitRoundsMax, tell } from "./context.ts";
 import { revocationOf } from "./ending.ts";
-import { createGrant } from "./grants.ts";
+import { createGrant, type Signing } from "./grants.ts";
+import { isHeldBy } from "./inspection.ts";
 import { readPresented } from "./presented-token.ts";
+import { narrowed } from "./scopes.ts";
 import type { Grant, PresentInput } from "./types.ts";
 
 const userAgentCharactersMax = 255;
@@ -64,6 +67,8 @@ interface Settled {
   /** The record after the decision, as it is in the store. */
   readonly record: SessionRecord;
   readonly now: number;
+  /** Absent for what gives no access token. */
+  readonly signing: Signing | undefined;
 }
 
 function deadlineOf({ platform, policy }: Context, input: PresentInput): number {
@@ -77,6 +82,8 @@ function inTime({ platform }: Context, deadlineAt: number): number {
   return now;
 }
 
+const givesToken: readonly Decision["outcome"][] = ["rotate", "hand_out_again", "settle"];
+
 /** Reads, decides and commits until the decision holds for the record that is stored. */
 async function settle(
   context: Context,
@@ -85,18 +92,30 @@ async function settle(
   deadlineAt: number,
 ): Promise<Settled> {
   const { store, policy, secrets, platform } = context;
+  const asked = createAsked(context);
   for (let round = 0; round < commitRoundsMax; round += 1) {
     const readAt = platform.clock.now();
     const record = await store.read(presented.token.sid);
     const now = inTime(context, deadlineAt);
     if (record === undefined) throw over("session_expired", presented.token.sid);
+    if (!isHeldBy(record, input.client?.id)) throw new PawlError("refresh_token_invalid", "It is another client's.");
     const decision = decide(record, presented, now, policy, secrets);
+    let signing: Signing | undefined;
+    if (presented.operation === "refresh" && givesToken.includes(decision.outcome)) {
+      const scope = narrowed(record, input.client?.scope);
+      const claims = asked.claims(record);
+      if (claims === undefined) {
+        await asked.ask(record);
+        continue;
+      }
+      signing = { claims, scope };
+    }
     // Nothing is committed, so a revocation may have come since the read: what is signed is dated before it (I5).
-    if (!("next" in decision) || decision.next === undefined) return { decision, record, now: readAt };
+    if (!("next" in decision) || decision.next === undefined) return { decision, record, now: readAt, signing };
     const ends = decision.outcome === "reuse";
     const next = ends ? decision.next : seenFrom(decision.next, input, now);
     const revocation = ends ? revocationOf(context, record, now) : undefined;
-    if (await store.commit(next, record.version, revocation)) return { decision, record: next, now };
+    if (await store.commit(next, record.version, revocation)) return { decision, record: next, now, signing };
   }
   throw cannotAnswer("Too many requests change this session at once; retry.");
 }
@@ -112,21 +131,30 @@ export async function refresh(context: Context, input: PresentInput): Promise<Gr
 }
 
 /** What a decision gives; tells subscribers. Throws what is no success. */
-function grantOf(context: Context, presented: Presentation, { decision, record, now }: Settled): Grant {
+function grantOf(context: Context, presented: Presentation, { decision, record, now, signing }: Settled): Grant {
   const text = (token: RefreshToken): string =>
     encodeRefreshToken(token, context.secrets.byId(token.keyId) as SecretKeys);
+  const made = signing as Signing;
   switch (decision.outcome) {
     case "rotate":
       if (decision.rolledBack) tell(context, record, now, "store_rolled_back");
       if (decision.confirmed) tell(context, record, now, "refresh_token_confirmed");
       tell(context, record, now, "refresh_token_rotated");
-      return createGrant(context, record, now, "rotated", decision.token.expiresAt, text(decision.token));
+      return createGrant(context, record, now, "rotated", decision.token.expiresAt, text(decision.token), made);
     case "hand_out_again":
       tell(context, record, now, "refresh_token_handed_out_again");
-      return createGrant(context, record, now, "handed_out_again", decision.token.expiresAt, text(decision.token));
+      return createGrant(
+        context,
+        record,
+        now,
+        "handed_out_again",
+        decision.token.expiresAt,
+        text(decision.token),
+        made,
+      );
     case "settle":
       tell(context, record, now, "refresh_settled");
-      return createGrant(context, record, now, "settled", presented.token.expiresAt, undefined);
+      return createGrant(context, record, now, "settled", presented.token.expiresAt, undefined, made);
     default:
       return refuse(context, decision, record, now);
   }

@@ -3,18 +3,21 @@
 
 import { remember } from "../core/decide.ts";
 import { PawlError } from "../core/errors.ts";
-import type { SessionRecord } from "../core/record.ts";
+import type { Delegation, SessionRecord } from "../core/record.ts";
 import { methodsMax, subjectCharactersMax } from "../core/record.ts";
 import type { RefreshToken } from "../core/refresh-token.ts";
 import { encodeRefreshToken, noHash, tokenHash } from "../core/refresh-token.ts";
+import { type Claims, claimsFor, createAsked } from "./claims.ts";
 import type { Context } from "./context.ts";
 import { cannotAnswer, commitRoundsMax, tell } from "./context.ts";
 import { enforceLimit } from "./ending.ts";
 import { createGrant } from "./grants.ts";
 import { seenFrom } from "./rotation.ts";
+import { isScopeToken, scopeCharactersMax, scopesMax } from "./scopes.ts";
 import type { Grant, IssueInput } from "./types.ts";
 import { isLive } from "./views.ts";
 
+const levelCharactersMax = 255;
 const labelCharactersMax = 64;
 const clientIdCharactersMax = 255;
 const methodCharactersMax = 32;
@@ -32,17 +35,41 @@ function checkMethods(amr: readonly string[]): readonly string[] {
   return [...amr];
 }
 
+function text(value: unknown, min: number, max: number): boolean {
+  return typeof value === "string" && value.length >= min && value.length <= max;
+}
+
+function checkLevel(acr: string): string {
+  demand(text(acr, 1, levelCharactersMax), "acr", `1 to ${levelCharactersMax} characters`);
+  return acr;
+}
+
+function checkDelegation({ scopes = [], audience = "" }: NonNullable<IssueInput["delegation"]>): Delegation {
+  const scope = scopes.join(" ");
+  const good = scopes.length <= scopesMax && scope.length <= scopeCharactersMax && scopes.every(isScopeToken);
+  demand(good, "scopes", `at most ${scopesMax} scope tokens of ${scopeCharactersMax} characters together`);
+  demand(/^\S{0,255}$/.test(audience), "audience", "at most 255 characters without spaces");
+  return { scope, audience };
+}
+
 function checkInput(
   input: IssueInput,
-): Required<Pick<IssueInput, "subject" | "transport" | "amr" | "label" | "clientId">> {
-  const { subject, transport = "cookie", amr = ["pwd"], label = "", clientId = "first-party" } = input;
-  const text = (value: unknown, min: number, max: number): boolean =>
-    typeof value === "string" && value.length >= min && value.length <= max;
+): Pick<SessionRecord, "subject" | "transport" | "amr" | "label" | "clientId" | "acr" | "delegation"> {
+  const { subject, transport = "cookie", amr = ["pwd"], label = "", clientId = "first-party", acr } = input;
   demand(text(subject, 1, subjectCharactersMax), "subject", `1 to ${subjectCharactersMax} characters`);
   demand(transport === "cookie" || transport === "body", "transport", "cookie or body");
   demand(text(label, 0, labelCharactersMax), "label", `at most ${labelCharactersMax} characters`);
   demand(text(clientId, 1, clientIdCharactersMax), "clientId", `1 to ${clientIdCharactersMax} characters`);
-  return { subject, transport, amr: checkMethods(amr), label, clientId };
+  const delegation = input.delegation && checkDelegation(input.delegation);
+  return {
+    subject,
+    transport,
+    amr: checkMethods(amr),
+    label,
+    clientId,
+    ...(acr !== undefined && { acr: checkLevel(acr) }),
+    ...(delegation !== undefined && { delegation }),
+  };
 }
 
 /** 48 bits of time, then 80 random bits: new rows go to the end of the table, and nobody can guess one. */
@@ -57,6 +84,7 @@ function createSid(context: Context, now: number): string {
 export async function issue(context: Context, input: IssueInput): Promise<Grant> {
   const checked = checkInput(input);
   const { policy, platform, secrets, store } = context;
+  let claims: Claims | undefined;
   for (let round = 0; round < insertRoundsMax; round += 1) {
     const now = platform.clock.now();
     const seconds = Math.floor(now / 1000);
@@ -93,31 +121,47 @@ export async function issue(context: Context, input: IssueInput): Promise<Grant>
       history: [],
     };
     const record = seenFrom(empty, input, now);
+    claims ??= await claimsFor(context, record);
     if (!(await store.insert(record))) continue; // 80 random bits met twice within a millisecond: draw again.
     tell(context, record, now, "session_created");
     await enforceLimit(context, record.subject);
-    return createGrant(context, record, now, "issued", token.expiresAt, encodeRefreshToken(token, secrets.newest));
+    return createGrant(context, record, now, "issued", token.expiresAt, encodeRefreshToken(token, secrets.newest), {
+      claims,
+    });
   }
   throw cannotAnswer("No free session id was found; retry.");
 }
 
 /** A new access token with `auth_time` now, for a session whose owner has just proven who they are. */
-export async function reauthenticate(context: Context, sid: string, amr?: readonly string[]): Promise<Grant> {
+export async function reauthenticate(
+  context: Context,
+  sid: string,
+  amr?: readonly string[],
+  acr?: string,
+): Promise<Grant> {
   const methods = amr === undefined ? undefined : checkMethods(amr);
+  const level = acr === undefined ? undefined : checkLevel(acr);
+  const asked = createAsked(context);
   for (let round = 0; round < commitRoundsMax; round += 1) {
     const record = await context.store.read(sid);
     const now = context.platform.clock.now();
     if (record === undefined || !isLive(record, now)) throw new PawlError("invalid_token");
+    const claims = asked.claims(record);
+    if (claims === undefined) {
+      await asked.ask(record);
+      continue;
+    }
     const renewed = {
       ...record,
       version: record.version + 1,
       authTime: Math.floor(now / 1000),
       amr: methods ?? record.amr,
+      ...(level !== undefined && { acr: level }),
     };
     const next = remember(renewed, { at: now, type: "session_reauthenticated", detail: "" });
     if (await context.store.commit(next, record.version)) {
       tell(context, next, now, "session_reauthenticated");
-      return createGrant(context, next, now, "reauthenticated", record.currentExpiresAt, undefined);
+      return createGrant(context, next, now, "reauthenticated", record.currentExpiresAt, undefined, { claims });
     }
   }
   throw cannotAnswer("Too many requests change this session at once; retry.");

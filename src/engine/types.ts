@@ -1,6 +1,7 @@
 // What the engine offers and takes, as types: the vocabulary between engine/, http/, server/, cli/ and host
 // applications. Owns no behaviour.
 
+import type { AccessClaims } from "../core/access-token.ts";
 import type { SessionEnd, SessionEvent } from "../core/events.ts";
 import type { Policy, PolicyOptions } from "../core/policy.ts";
 import type { Platform, PurgeStep, RevocationPage, Store } from "../core/ports.ts";
@@ -9,6 +10,18 @@ import type { Algorithm, PublicJwk } from "../core/signature.ts";
 import type { RevocationFeedState } from "./revocation-feed.ts";
 
 export type { Algorithm, PublicJwk } from "../core/signature.ts";
+
+/** What an application's claims are made from. */
+export interface ClaimsContext {
+  readonly subject: string;
+  readonly sid: string;
+  readonly clientId: string;
+  readonly amr: readonly string[];
+  /** Seconds. */
+  readonly authTime: number;
+  /** What a registered client was granted, space-separated; empty = none. */
+  readonly scope: string;
+}
 
 /** Options of {@link createSessions}. Only `store` is required. */
 export interface SessionsOptions extends PolicyOptions {
@@ -32,6 +45,16 @@ export interface SessionsOptions extends PolicyOptions {
    * is corrected by it, so that nodes agree.
    */
   readonly platform?: Platform;
+  /**
+   * Adds claims of the application (roles, a tenant) to each access token when it is made. A plain JSON object of at most
+   * 4,096 bytes; names that Pawl or a standard gives a meaning are refused. Asked before anything is committed: when it
+   * rejects, or takes longer than 5 s, the request is answered with `store_unavailable` and nothing has changed.
+   * @example
+   * claims: async ({ subject }) => ({ roles: await rolesOf(subject) })
+   */
+  readonly claims?: (
+    about: ClaimsContext,
+  ) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>;
 }
 
 /** Where a request came from, as far as the session remembers it. */
@@ -53,6 +76,13 @@ export interface IssueInput extends Origin {
   readonly label?: string;
   /** Default `first-party`. */
   readonly clientId?: string;
+  /** How strongly the person proved it (`acr`), 1 to 255 characters. Default: not said. */
+  readonly acr?: string;
+  /**
+   * For a registered client: what it is granted. The session can then be refreshed at `/oauth/token` only, by that
+   * client. At most 32 scopes, 255 characters together; `audience` is `aud` of its access tokens, default the deployment's.
+   */
+  readonly delegation?: { readonly scopes?: readonly string[]; readonly audience?: string };
 }
 
 /** A refresh token with the attempt it is presented under. */
@@ -62,6 +92,11 @@ export interface PresentInput extends Origin {
   readonly attempt?: string;
   /** Milliseconds: nothing is committed after this instant (`store_unavailable`). Default now + grace. */
   readonly deadlineAt?: number;
+  /**
+   * The client that presents it, once it is authenticated; absent = the first-party endpoints. A token of a session that
+   * it does not hold is `refresh_token_invalid`, and nothing changes. `scope`: what of its grant the access token gets.
+   */
+  readonly client?: { readonly id: string; readonly scope?: string };
 }
 
 /** What a successful issue, refresh or re-authentication gives. */
@@ -75,6 +110,8 @@ export interface Grant {
   readonly refreshTokenTimeout: number;
   /** Seconds until the session ends for good. */
   readonly authorizationExpiresIn: number;
+  /** The scope of the access token, space-separated; absent = none. */
+  readonly scope: string | undefined;
   readonly outcome: "issued" | "rotated" | "handed_out_again" | "settled" | "reauthenticated";
   readonly record: SessionRecord;
 }
@@ -85,8 +122,15 @@ export interface Authenticated {
   readonly sid: string;
   /** Seconds. */
   readonly authTime: number;
+  readonly claims: AccessClaims;
   readonly record: SessionRecord;
 }
+
+/** A token that can be used right now (RFC 7662 section 2.2). */
+export type Inspected =
+  | { readonly kind: "access"; readonly claims: AccessClaims; readonly record: SessionRecord }
+  /** `expiresAt`: seconds. */
+  | { readonly kind: "refresh"; readonly expiresAt: number; readonly record: SessionRecord };
 
 /** A public view of one session; all instants in seconds (CONTRACT section 2). */
 export interface SessionView {
@@ -152,6 +196,18 @@ export interface Sessions {
   logout(input: { refreshToken: string; sid?: string }): Promise<"ended" | "already" | "unknown" | "mismatch">;
   /** Checks an access token and reads its session. @throws `invalid_token`. */
   authenticate(accessToken: string): Promise<Authenticated>;
+  /** What a token is, `undefined` for one that cannot be used. Changes nothing, whatever token it is. */
+  inspect(token: string): Promise<Inspected | undefined>;
+  /**
+   * Ends the session of an authentic, unexpired token of either kind (RFC 7009) if `clientId` holds it. Idempotent;
+   * `mismatch` = another client's, nothing was done.
+   */
+  revokeToken(token: string, clientId: string): Promise<"ended" | "already" | "unknown" | "mismatch">;
+  /**
+   * The subject's claims have changed: access tokens from before are refused with `invalid_token` (not terminal), here at
+   * once and by verifiers that read the feed, so that clients refresh. Sessions live on. Resolves how many there are.
+   */
+  bumpClaims(subject: string): Promise<number>;
   /** Live sessions of a subject, newest first. */
   list(subject: string): Promise<SessionRecord[]>;
   /** Sessions in id order for operators, ended ones included; `limit` 1 to 1,000. */
@@ -166,7 +222,7 @@ export interface Sessions {
    */
   revokeAll(subject: string, reason: SessionEnd, except?: string, createdBefore?: number): Promise<number>;
   /** The person proved who they are again: a new access token with `auth_time` now; the session goes on. */
-  reauthenticate(sid: string, amr?: readonly string[]): Promise<Grant>;
+  reauthenticate(sid: string, amr?: readonly string[], acr?: string): Promise<Grant>;
   /** The revocation feed after `cursor`. @throws `invalid_request` for a malformed cursor. */
   revocations(cursor?: string): Promise<RevocationPage>;
   /**

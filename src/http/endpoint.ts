@@ -9,6 +9,7 @@ import type { Incoming, Outgoing } from "./exchange.ts";
 import type { BaseHeaders } from "./headers.ts";
 import type { JsonObject } from "./json-body.ts";
 import type { RateLimits } from "./limits.ts";
+import type { Clients } from "./oauth-clients.ts";
 import type { Gate } from "./origins.ts";
 
 /** A request that passed every check. */
@@ -34,8 +35,11 @@ export interface Endpoint {
   /** A path, or one that ends in a `{name}` segment. */
   readonly path: string;
   readonly gate: Gate;
-  /** `none`: a body is read only to bound it. `json`: none or JSON. `json-always`: the content type is demanded. */
-  readonly body: "none" | "json" | "json-always";
+  /**
+   * `none`: a body is read only to bound it. `json`: none or JSON. `json-always`: the content type is demanded.
+   * `form`: an OAuth endpoint: form-encoded, errors of RFC 6749, any origin, no credentials of a browser.
+   */
+  readonly body: "none" | "json" | "json-always" | "form";
   work(call: Call): Promise<Outgoing> | Outgoing;
 }
 
@@ -49,6 +53,8 @@ export interface Parts {
   readonly limits: RateLimits | undefined;
   readonly cookies: CookiePolicy;
   readonly headers: BaseHeaders;
+  /** The clients of the OAuth endpoints. */
+  readonly clients: Clients;
 }
 
 /** A JSON answer below `/auth`. */

@@ -18,6 +18,12 @@ import { emptyBody, isJsonType, parseJsonObject } from "./json-body.ts";
 import type { RateLimits } from "./limits.ts";
 import type { Log, LogEntry } from "./log.ts";
 import { failureDetail, knownMethod } from "./log.ts";
+import type { ClientOptions } from "./oauth-clients.ts";
+import { createClients } from "./oauth-clients.ts";
+import { delegationEndpoints } from "./oauth-delegation.ts";
+import { oauthEndpoints } from "./oauth-endpoints.ts";
+import { oauthProblem } from "./oauth-errors.ts";
+import { parseForm } from "./oauth-form.ts";
 import type { OriginPolicy } from "./origins.ts";
 import { createOriginPolicy, publicPreflight } from "./origins.ts";
 import { createLoopbackRedirect } from "./page-redirect.ts";
@@ -37,6 +43,8 @@ export interface HandlerOptions {
   readonly sessions: Sessions;
   /** Without it register, login, password and reauthenticate are 404: the application signs people in itself. */
   readonly accounts?: Accounts;
+  /** Clients of the OAuth endpoints, at most 1,000, beside those that are kept in the store. Default none. */
+  readonly clients?: readonly ClientOptions[];
   /** Origins whose pages may call, exact, at most 64. Default: the issuer's origin. */
   readonly origins?: readonly string[];
   /** Default `open`. `closed`: register answers 403 `registration_closed`. */
@@ -95,6 +103,7 @@ export function createHandler(options: HandlerOptions): Handler {
     limits: options.rateLimits,
     cookies: createCookiePolicy(sessions.issuer),
     headers: createBaseHeaders(sessions.issuer, jwksMaxAgeSeconds),
+    clients: createClients(options.clients ?? [], sessions.store, sessions.platform.clock),
   };
   const exchange = createExchange(options, parts);
   const signedInParts = (grant: Grant, user?: User): Outgoing => {
@@ -121,10 +130,11 @@ function createExchange(options: HandlerOptions, parts: Parts): Handler["exchang
       ...rotationEndpoints(parts),
       ...signInEndpoints(parts),
       ...sessionEndpoints(parts),
+      ...delegationEndpoints(parts),
       ...feedEndpoints(parts),
       ...(options.extraEndpoints ?? []),
     ],
-    wellKnownEndpoints(parts),
+    [...wellKnownEndpoints(parts), ...oauthEndpoints(parts)],
   );
   const elsewhere = createElsewhere(options);
   const perform = createChecks(sessions, origins, clientAddress);
@@ -174,6 +184,14 @@ function answerOptions(route: Route, incoming: Incoming, origins: OriginPolicy, 
   return { status: 204, headers: [...headers, "allow", route.allow, ...cors], body: undefined };
 }
 
+const parsers: Readonly<Record<Endpoint["body"], (bytes: Uint8Array, incoming: Incoming) => Call["body"] | undefined>> =
+  {
+    none: () => emptyBody,
+    json: parseJsonObject,
+    "json-always": parseJsonObject,
+    form: parseForm,
+  };
+
 /** 413, gate, 415, 400, then the work (404 and 405 are known before an endpoint is). */
 function createChecks(
   sessions: Sessions,
@@ -185,7 +203,7 @@ function createChecks(
   return async (endpoint, parameter, incoming) => {
     const arrivedAt = clock.now();
     const bytes = await incoming.readBody(bodyBytesMax);
-    const parsed = endpoint.body === "none" ? emptyBody : parseJsonObject(bytes);
+    const parsed = parsers[endpoint.body](bytes, incoming);
     const bodyToken = tokenIn(parsed);
     // A refresh token in the body is a credential that no foreign page has: nothing to forge (CONTRACT section 2).
     if (endpoint.gate !== "cookie" || bodyToken === undefined) origins.check(endpoint.gate, incoming);
@@ -229,6 +247,7 @@ function tokenIn(body: Call["body"] | undefined): string | undefined {
 function refusal(failure: unknown, parts: Parts, route: Route | undefined): Outgoing {
   const error = known(failure);
   const headers = parts.headers.problem;
+  if (route?.isOAuth) return oauthProblem(error, parts.headers.oauth, route.allow);
   const allow = error.code === "method_not_allowed" && route !== undefined ? ["allow", route.allow] : [];
   return problem(error, allow.length === 0 ? headers : [...headers, ...allow]);
 }

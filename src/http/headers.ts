@@ -1,6 +1,9 @@
 // The headers that every answer carries, built once for each deployment. Owns their values and the reasons for them;
 // sets no cookie, knows no route.
 
+/** What pages of other origins may read of an answer. */
+export const exposedHeaders = "DPoP-Nonce, WWW-Authenticate, Retry-After";
+
 const security: readonly string[] = [
   "x-content-type-options",
   "nosniff",
@@ -26,6 +29,8 @@ export interface BaseHeaders {
   readonly public: readonly string[];
   /** The same without a body. */
   readonly publicEmpty: readonly string[];
+  /** Of the OAuth endpoints: for any origin, but stored by nobody (RFC 6749 section 5.1). */
+  readonly oauth: readonly string[];
 }
 
 /** Builds the lists for an issuer. */
@@ -47,5 +52,20 @@ export function createBaseHeaders(issuer: string, publicMaxAgeSeconds: number): 
     problem: ["content-type", "application/problem+json", ...own],
     public: ["content-type", "application/json", ...open],
     publicEmpty: open,
+    oauth: [
+      "content-type",
+      "application/json",
+      ...shared,
+      "cache-control",
+      "no-store",
+      "pragma",
+      "no-cache",
+      "cross-origin-resource-policy",
+      "cross-origin",
+      "access-control-allow-origin",
+      "*",
+      "access-control-expose-headers",
+      exposedHeaders,
+    ],
   };
 }

@@ -5,6 +5,7 @@
 
 import { PawlError } from "../core/errors.ts";
 import type { Incoming, Outgoing } from "./exchange.ts";
+import { exposedHeaders } from "./headers.ts";
 
 /** `cookie`: full gate with `X-Pawl`. `page`: the Origin and Sec-Fetch-Site rules where those headers are present. */
 export type Gate = "cookie" | "page" | "none";
@@ -12,7 +13,6 @@ export type Gate = "cookie" | "page" | "none";
 const originsMax = 64;
 const preflightMaxAgeSeconds = 600;
 const requestHeaders = "Content-Type, Authorization, X-Pawl, Idempotency-Key, DPoP";
-const exposedHeaders = "DPoP-Nonce, WWW-Authenticate, Retry-After";
 
 /** The allow-list of one deployment. */
 export interface OriginPolicy {
@@ -83,7 +83,8 @@ export function publicPreflight(methods: string): readonly string[] {
     "access-control-allow-methods",
     methods,
     "access-control-allow-headers",
-    "*",
+    // The star stands for everything but Authorization (WHATWG Fetch section 3.2.2).
+    "Authorization, *",
     "access-control-max-age",
     String(preflightMaxAgeSeconds),
   ];

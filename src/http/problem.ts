@@ -16,6 +16,9 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
   session_revoked: 401,
   refresh_token_reused: 401,
   invalid_token: 401,
+  insufficient_scope: 403,
+  invalid_scope: 400,
+  invalid_claims: 500,
   proof_required: 401,
   proof_invalid: 401,
   csrf_rejected: 403,
@@ -44,6 +47,8 @@ function challengeOf(error: PawlError): string | undefined {
   switch (error.code) {
     case "invalid_token":
       return `${realm}, error="invalid_token", error_description="${quotable(error.detail)}"`;
+    case "insufficient_scope":
+      return `${realm}, error="insufficient_scope", error_description="${quotable(error.detail)}"`;
     case "reauthentication_required":
       // RFC 9470 section 3: a fresh sign-in is asked for.
       return `${realm}, error="insufficient_user_authentication", error_description="${quotable(error.detail)}"`;
@@ -54,7 +59,7 @@ function challengeOf(error: PawlError): string | undefined {
 }
 
 /** The characters that RFC 6750 section 3 allows in `error_description`. */
-function quotable(text: string): string {
+export function quotable(text: string): string {
   return text.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, "'");
 }
 

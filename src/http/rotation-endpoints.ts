@@ -83,7 +83,7 @@ function presentedTokens(parts: Parts, call: Call): readonly string[] {
   return tokens;
 }
 
-function presentInput(call: Call, refreshToken: string): PresentInput {
+export function presentInput(call: Call, refreshToken: string): PresentInput {
   const attempt = call.incoming.header("idempotency-key");
   const { origin, deadlineAt } = call;
   return attempt === undefined
@@ -126,7 +126,7 @@ const sessionPart = { from: refreshTokenPrefix.length, to: refreshTokenPrefix.le
  * The session limit counts the token's session and the address together: the MAC is not checked yet, so a stranger who
  * knows a session id must not be able to use up its owner's allowance from elsewhere.
  */
-function demandRefreshLimits(parts: Parts, call: Call, token: string | undefined): void {
+export function demandRefreshLimits(parts: Parts, call: Call, token: string | undefined): void {
   if (parts.limits === undefined) return;
   const address = call.client === undefined ? "" : addressKey(call.client);
   if (address !== "") demandLimit(parts.limits, "refresh_address", address);

@@ -10,6 +10,8 @@ export interface Route {
   readonly pattern: string;
   /** True for documents that any origin may read. */
   readonly isPublic: boolean;
+  /** True for OAuth endpoints: their errors are those of RFC 6749 section 5.2. */
+  readonly isOAuth: boolean;
   /** The methods of the endpoints, for CORS. */
   readonly methods: string;
   /** What `Allow` says (RFC 9110 section 10.2.1). */
@@ -70,6 +72,7 @@ function createRoute(pattern: string, group: readonly Endpoint[], isPublic: bool
   return {
     pattern,
     isPublic,
+    isOAuth: group.some(({ body }) => body === "form"),
     methods,
     allow: `${methods}, OPTIONS`,
     endpointFor: (method) => byMethod.get(method),

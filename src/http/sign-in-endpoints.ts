@@ -91,7 +91,13 @@ async function signIn(parts: Parts, accounts: Accounts, user: User, input: Issue
   throw new PawlError("invalid_credentials");
 }
 
-/** The session of the request's access token. @throws PawlError `invalid_token`. */
+/**
+ * The session of the request's access token.
+ * @throws PawlError `invalid_token`; `insufficient_scope` for the token of a registered client, which was granted scopes
+ * of the application and not the account.
+ */
 export async function authenticated(parts: Parts, call: Call): Promise<Authenticated> {
-  return await parts.sessions.authenticate(bearerToken(call.incoming.header("authorization")));
+  const found = await parts.sessions.authenticate(bearerToken(call.incoming.header("authorization")));
+  if (found.record.delegation !== undefined) throw new PawlError("insufficient_scope");
+  return found;
 }

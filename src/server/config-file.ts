@@ -74,6 +74,8 @@ function configText(value: unknown): string | undefined {
   if (typeof value === "string") return value;
   if (typeof value === "number") return String(value);
   if (typeof value === "boolean") return value ? "on" : "off";
+  // A list of objects (clients) is read as JSON, like its variable.
+  if (Array.isArray(value) && value.every((each) => typeof each === "object")) return JSON.stringify(value);
   const list = Array.isArray(value) && value.length > 0 && value.every((each) => typeof each === "string");
   return list ? value.join(",") : undefined;
 }

@@ -7,6 +7,7 @@ import { PawlError } from "../core/errors.ts";
 import { createPolicy, type Policy, type PolicyOptions } from "../core/policy.ts";
 import { parseSecrets } from "../core/secret-keys.ts";
 import type { Algorithm } from "../engine/types.ts";
+import { type ClientOptions, checkClients } from "../http/oauth-clients.ts";
 import { configFileName, type OptionRow, readConfigFile } from "./config-file.ts";
 import { nearest } from "./nearest.ts";
 import * as read from "./option-values.ts";
@@ -136,6 +137,14 @@ const table = {
   ),
   adminToken: option("adminToken", "PAWL_ADMIN_TOKEN", undefined, undefined, bearerAccepts(), read.readBearer),
   feedToken: option("feedToken", "PAWL_FEED_TOKEN", undefined, undefined, bearerAccepts(), read.readBearer),
+  clients: option(
+    "clients",
+    "PAWL_CLIENTS",
+    undefined,
+    "none",
+    'a JSON array of clients, each like {"id": "app", "scopes": ["read"]}',
+    readClients,
+  ),
   trustProxy: option(
     "trustProxy",
     "PAWL_TRUST_PROXY",
@@ -178,6 +187,20 @@ function readSecret(text: string): string {
   return text;
 }
 
+function readClients(text: string): readonly ClientOptions[] {
+  let list: unknown;
+  try {
+    list = JSON.parse(text);
+  } catch {
+    throw new read.Refused("it is no JSON");
+  }
+  try {
+    return checkClients(list);
+  } catch (error) {
+    throw new read.Refused((error as PawlError).detail);
+  }
+}
+
 /** Every option, in the order of the documentation. */
 export const optionRows: readonly OptionRow[] = Object.values(table);
 
@@ -205,6 +228,7 @@ export interface Settings {
   readonly registration: "open" | "closed" | undefined;
   readonly adminToken: string | undefined;
   readonly feedToken: string | undefined;
+  readonly clients: readonly ClientOptions[];
   readonly trustProxy: readonly string[];
   readonly rateLimit: boolean;
   readonly log: LogLevel;
@@ -242,6 +266,7 @@ export function readSettings(sources: OptionSources): Settings {
     registration: values.registration,
     adminToken: values.adminToken,
     feedToken: values.feedToken,
+    clients: values.clients ?? [],
     trustProxy: values.trustProxy ?? [],
     rateLimit: values.rateLimit !== "off",
     log: values.log ?? "info",
@@ -277,7 +302,7 @@ function requireSecret({ store, secret }: Values): void {
   refuse(`${table.secret.variable} ${why}: it takes ${table.secret.accepts}; ${how}`, table.secret.member);
 }
 
-const secretRows: readonly OptionRow[] = [table.secret, table.adminToken, table.feedToken];
+const secretRows: readonly OptionRow[] = [table.secret, table.adminToken, table.feedToken, table.clients];
 const shownCharactersMax = 80;
 const warningsMax = 16;
 

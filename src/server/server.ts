@@ -145,6 +145,7 @@ async function compose(
       sessions,
       accounts,
       registration,
+      clients: settings.clients,
       trustProxy: settings.trustProxy,
       extraEndpoints: [resetEndpoint(sessions, accounts, limits)],
       extraRoutes,

@@ -23,8 +23,9 @@ import {
 } from "./arguments.ts";
 import { type FeedEntry, type FeedPosition, feedPage, readCursor, resumeFeed } from "./feed.ts";
 import { sidBytes } from "./record-bounds.ts";
-import type { PackedRecord } from "./record-codec.ts";
-import { packRecord, unpackRecord } from "./record-codec.ts";
+import { unpackRecord } from "./record-codec.ts";
+import type { PackedRecord } from "./record-layout.ts";
+import { packRecord } from "./record-packing.ts";
 
 /** The 16 bytes of an id, one character each: compares like the bytes, so key order is the order of creation. */
 type Key = string;

@@ -28,8 +28,9 @@ import { createStatements } from "./postgres-statements.ts";
 import type { Listen } from "./postgres-watch.ts";
 import { watch } from "./postgres-watch.ts";
 import { isSubject, sidBytes, sidText } from "./record-bounds.ts";
-import type { PackedRecord } from "./record-codec.ts";
-import { packRecord, unpackRecord } from "./record-codec.ts";
+import { unpackRecord } from "./record-codec.ts";
+import type { PackedRecord } from "./record-layout.ts";
+import { packRecord } from "./record-packing.ts";
 import { isLapsed, purgeStep, whilePrefix } from "./sweep.ts";
 import { isPlainText } from "./text-codec.ts";
 

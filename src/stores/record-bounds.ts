@@ -78,6 +78,7 @@ export function checkRecord(record: SessionRecord): Buffer {
     checkWhole("serverAttempt", serverAttempt.generation, generationMax);
     checkWhole("serverAttempt", serverAttempt.sharedBefore, 3);
   }
+  checkAdditions(record);
   if (ended !== undefined) {
     checkWhole("ended", ended.at, millisecondsMax);
     if (!sessionEnds.includes(ended.reason)) refuse("ended");
@@ -103,4 +104,12 @@ function checkHandOut(handOut: HandOut): void {
   checkWhole("handOut", handOut.lastAt, millisecondsMax);
   checkWhole("handOut", handOut.expiresAt, secondsMax);
   checkWhole("handOut", handOut.keyId, 255);
+}
+
+function checkAdditions({ delegation, claimsNotBefore, acr }: SessionRecord): void {
+  if (claimsNotBefore !== undefined) checkWhole("claimsNotBefore", claimsNotBefore, secondsMax);
+  if (acr !== undefined) checkText("acr", acr);
+  if (delegation === undefined) return;
+  checkText("delegation", delegation.scope);
+  checkText("delegation", delegation.audience);
 }

@@ -1,206 +1,41 @@
-// Packs a session record into few bytes and back: what every database store keeps in one column, and memory too.
-//
-//   format(1) checksum(4) flags(1) [traces(1)] times … hashes(3 x 32) … texts … zeros
-//
-// Numbers are variable-length (7 bits a byte, low first), instants are differences from a neighbouring instant, so most
-// take one to three bytes. The three hashes have their space from the first day and the whole is padded in steps, so a
-// row hardly ever changes its size and a refresh overwrites it in place. The id, the subject and the version are columns
-// of their own. Owns the format; knows no database.
+// From packed bytes back to a session record (record-packing.ts makes them). Every read is checked: damaged bytes, those
+// of another row and those of an unknown format are a typed error, never a wrong record. Knows no database.
 
-import { crc32 } from "node:zlib";
 import { PawlError } from "../core/errors.ts";
 import { sessionEnds } from "../core/events.ts";
 import type { HandOut, HistoryEntry, ServerAttempt, SessionRecord } from "../core/record.ts";
 import { arrivals, historyEntriesMax, methodsMax, retiredTimesMax } from "../core/record.ts";
+import { attemptBytes, generationMax, hashBytes, millisecondsMax, secondsMax, sidBytes } from "./record-bounds.ts";
+import type { PackedRecord } from "./record-layout.ts";
 import {
-  attemptBytes,
-  checkRecord,
-  generationMax,
-  hashBytes,
-  millisecondsMax,
-  secondsMax,
-  sidBytes,
-} from "./record-bounds.ts";
-import { packText, textBytesMax, textCharactersMax, unpackText } from "./text-codec.ts";
-
-/** The first byte of a packed record. A later format gets the next number and keeps reading these. */
-export const recordFormat = 1;
-/** The format of a record with traces of concurrent use; most records never have any, so most rows stay in the first. */
-export const tracedRecordFormat = 2;
-const headBytes = 5;
-const checksumAt = 1;
-const hasHandOut = 0x01;
-const hasServerAttempt = 0x02;
-const hasEnded = 0x04;
-const isBodyTransport = 0x08;
-const countShift = 4;
-const crowdedShift = 6;
-// The byte of traces: bits 0 and 1 are the position in `arrivals`, bits 4 and 5 the shared generations before.
-const arrivalMask = 0x03;
-const hasAgain = 0x04;
-const isSharedAttempt = 0x08;
-const sharedBeforeShift = 4;
-const tracesMax = 0x3f;
-/** Texts of the largest record: four single ones, the methods, two per history entry; and room for all the rest. */
-const packedBytesMax = (4 + methodsMax + 2 * historyEntriesMax) * textBytesMax + 1024;
-const scratch = Buffer.alloc(packedBytesMax);
-
-/** A packed record with the columns it belongs to. */
-export interface PackedRecord {
-  readonly sid: string;
-  readonly subject: string;
-  readonly version: number;
-  readonly data: Uint8Array;
-}
+  additionsMax,
+  arrivalMask,
+  checksum,
+  checksumAt,
+  countShift,
+  crowdedShift,
+  extendedRecordFormat,
+  formats,
+  hasAcr,
+  hasAgain,
+  hasClaimsNotBefore,
+  hasDelegation,
+  hasEnded,
+  hasHandOut,
+  hasServerAttempt,
+  headBytes,
+  isBodyTransport,
+  isSharedAttempt,
+  packedBytesMax,
+  recordFormat,
+  sharedBeforeShift,
+  tracesMax,
+} from "./record-layout.ts";
+import { textCharactersMax, unpackText } from "./text-codec.ts";
 
 function damaged(why: string): never {
   throw new PawlError("store_incompatible", `a stored session cannot be read: ${why}`);
 }
-
-// --- packing -------------------------------------------------------------------------------------------------------
-
-/** Where the next byte of `scratch` goes. Packing is synchronous, so one buffer serves all. */
-let end = 0;
-
-function putByte(value: number): void {
-  scratch[end] = value;
-  end += 1;
-}
-
-function putNumber(value: number): void {
-  let rest = value;
-  while (rest >= 0x80) {
-    scratch[end] = (rest % 0x80) | 0x80;
-    end += 1;
-    rest = Math.floor(rest / 0x80);
-  }
-  putByte(rest);
-}
-
-/** A difference of either sign: 0, -1, 1, -2, … become 0, 1, 2, 3, … */
-function putDifference(value: number, from: number): void {
-  const difference = value - from;
-  putNumber(difference >= 0 ? difference * 2 : -difference * 2 - 1);
-}
-
-function putBytes(bytes: Uint8Array): void {
-  scratch.set(bytes, end);
-  end += bytes.length;
-}
-
-function putText(text: string): void {
-  end = packText(scratch, end, text);
-}
-
-function flagsOf(record: SessionRecord): number {
-  const { handOut } = record;
-  return (
-    (handOut === undefined ? 0 : hasHandOut | (handOut.count << countShift) | (handOut.crowdedBursts << crowdedShift)) |
-    (record.serverAttempt === undefined ? 0 : hasServerAttempt) |
-    (record.ended === undefined ? 0 : hasEnded) |
-    (record.transport === "body" ? isBodyTransport : 0)
-  );
-}
-
-/** What concurrent requests left behind; 0 = nothing. */
-function tracesOf({ handOut, serverAttempt, currentAgainAt }: SessionRecord): number {
-  return (
-    (handOut === undefined ? 0 : arrivals.indexOf(handOut.arrived)) |
-    (currentAgainAt === undefined ? 0 : hasAgain) |
-    (serverAttempt?.isShared === true ? isSharedAttempt : 0) |
-    ((serverAttempt?.sharedBefore ?? 0) << sharedBeforeShift)
-  );
-}
-
-/**
- * Packs everything of a record but id, subject and version.
- * @throws PawlError `invalid_request` for a record outside the bounds of core/record.ts.
- */
-export function packRecord(record: SessionRecord): Buffer {
-  const sid = checkRecord(record);
-  const { handOut, serverAttempt, ended, createdAt, lastSeenAt } = record;
-  const createdSecond = Math.floor(createdAt / 1000);
-  const traces = tracesOf(record);
-  end = headBytes;
-  putByte(flagsOf(record));
-  if (traces !== 0) putByte(traces);
-  putDifference(createdAt, sid.readUIntBE(0, 6));
-  putDifference(lastSeenAt, createdAt);
-  putDifference(record.expiresAt, createdSecond);
-  putDifference(record.authTime, createdSecond);
-  putNumber(record.generation);
-  putBytes(record.currentHash);
-  putDifference(record.currentExpiresAt, createdSecond);
-  putByte(record.currentKeyId);
-  putBytes(record.previousHash);
-  putBytes(record.olderHash);
-  if (handOut !== undefined) {
-    putDifference(handOut.lastAt, lastSeenAt);
-    putDifference(handOut.firstAt, handOut.lastAt);
-    putDifference(handOut.expiresAt, record.currentExpiresAt);
-    putByte(handOut.keyId);
-  }
-  if (serverAttempt !== undefined) {
-    putBytes(serverAttempt.value);
-    putDifference(serverAttempt.firstUsedAt, lastSeenAt);
-    putDifference(serverAttempt.generation, record.generation);
-  }
-  if (ended !== undefined) {
-    putDifference(ended.at, lastSeenAt);
-    putByte(sessionEnds.indexOf(ended.reason));
-  }
-  if (record.currentAgainAt !== undefined) putDifference(record.currentAgainAt, lastSeenAt);
-  putLists(record);
-  return seal(sid, traces === 0 ? recordFormat : tracedRecordFormat);
-}
-
-function putLists(record: SessionRecord): void {
-  putText(record.clientId);
-  putText(record.userAgent);
-  putText(record.ip);
-  putText(record.label);
-  putByte(record.amr.length);
-  for (const method of record.amr) putText(method);
-  putByte(record.retiredAt.length);
-  let before = record.lastSeenAt;
-  for (const at of record.retiredAt) {
-    putDifference(at, before);
-    before = at;
-  }
-  putByte(record.history.length);
-  before = record.createdAt;
-  for (const entry of record.history) {
-    putDifference(entry.at, before);
-    before = entry.at;
-    putText(entry.type);
-    putText(entry.detail);
-  }
-}
-
-/** The finished bytes: padded, with format and checksum in front. */
-function seal(sid: Buffer, format: number): Buffer {
-  const length = paddedLength(end);
-  const data = Buffer.alloc(length);
-  scratch.copy(data, 0, 0, end);
-  data[0] = format;
-  data.writeUInt32LE(checksum(data, sid), checksumAt);
-  return data;
-}
-
-/** Over everything after it and the id, so that a row that got under another id is noticed as well. */
-function checksum(data: Uint8Array, sid: Buffer): number {
-  return crc32(data.subarray(headBytes), crc32(sid));
-}
-
-const paddedBytesMin = 160;
-const paddingStepBytes = 8;
-
-/** Small records get room to grow, larger ones grow in steps: a changed size moves the row inside its page. */
-function paddedLength(length: number): number {
-  return Math.max(paddedBytesMin, Math.ceil(length / paddingStepBytes) * paddingStepBytes);
-}
-
-// --- unpacking -----------------------------------------------------------------------------------------------------
 
 /** A position in packed bytes. Every read is checked against their end. */
 interface Reader {
@@ -321,14 +156,29 @@ function takeHistory(reader: Reader, createdAt: number): HistoryEntry[] {
   return history;
 }
 
+function takeAdditions(
+  reader: Reader,
+  createdSecond: number,
+): Pick<SessionRecord, "delegation" | "claimsNotBefore" | "acr"> {
+  if (reader.data[0] !== extendedRecordFormat) return {};
+  const additions = takeByte(reader);
+  if (additions === 0 || additions > additionsMax) damaged("its additions are out of bounds");
+  const has = (bit: number): boolean => (additions & bit) !== 0;
+  return {
+    ...(has(hasDelegation) && { delegation: { scope: takeText(reader), audience: takeText(reader) } }),
+    ...(has(hasClaimsNotBefore) && { claimsNotBefore: takeDifference(reader, createdSecond, secondsMax) }),
+    ...(has(hasAcr) && { acr: takeText(reader) }),
+  };
+}
+
 /** Checks frame, checksum and format, and opens the content for reading. */
 function openPacked(packed: PackedRecord): { reader: Reader; sid: Buffer } {
   const { buffer, byteOffset, byteLength } = packed.data;
   const data = new Uint8Array(buffer, byteOffset, byteLength);
   const sid = sidBytes(packed.sid) ?? damaged("its id is malformed");
   if (data.length <= headBytes || data.length > packedBytesMax) damaged("its length is wrong");
-  if (data[0] !== recordFormat && data[0] !== tracedRecordFormat) {
-    damaged(`its format is ${data[0]}, this version of Pawl reads formats ${recordFormat} and ${tracedRecordFormat}`);
+  if (!formats.includes(data[0] as number)) {
+    damaged(`its format is ${data[0]}, this version of Pawl reads formats ${formats.join(", ")}`);
   }
   const stored = new DataView(buffer, byteOffset, byteLength).getUint32(checksumAt, true);
   if (checksum(data, sid) !== stored) damaged("its checksum is wrong");
@@ -363,6 +213,7 @@ export function unpackRecord(packed: PackedRecord): SessionRecord {
   const amr = Array.from({ length: takeCount(reader, methodsMax) }, () => takeText(reader));
   const retiredAt = takeRetired(reader, lastSeenAt);
   const history = takeHistory(reader, createdAt);
+  const additions = takeAdditions(reader, createdSecond);
   while (reader.at < reader.data.length) {
     if (takeByte(reader) !== 0) damaged("something follows its end");
   }
@@ -392,5 +243,6 @@ export function unpackRecord(packed: PackedRecord): SessionRecord {
     retiredAt,
     ended,
     history,
+    ...additions,
   };
 }

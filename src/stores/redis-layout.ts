@@ -12,7 +12,8 @@ import type { Revocation, StoredDocument } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import type { FeedEntry } from "./feed.ts";
 import { sidBytes, sidText } from "./record-bounds.ts";
-import { packRecord, unpackRecord } from "./record-codec.ts";
+import { unpackRecord } from "./record-codec.ts";
+import { packRecord } from "./record-packing.ts";
 
 /** The layout that this version writes; a later one gets the next number and migrates this one. */
 export const layoutFormat = "1";

@@ -22,7 +22,8 @@ import { type FeedEntry, type FeedPosition, feedPage, readCursor, resumeFeed } f
 import type { GroupCommit } from "./group-commit.ts";
 import { createGroupCommit, lockPauseMilliseconds, storeError } from "./group-commit.ts";
 import { isSubject, sidBytes, sidText } from "./record-bounds.ts";
-import { packRecord, unpackRecord } from "./record-codec.ts";
+import { unpackRecord } from "./record-codec.ts";
+import { packRecord } from "./record-packing.ts";
 import { claimFile, configure, loadSqlite, migrate, rollBack } from "./sqlite-schema.ts";
 import { readOrMakeSecret } from "./sqlite-secret.ts";
 import type { CommitParameters, RevocationParameters, RevocationRow, Statements } from "./sqlite-statements.ts";

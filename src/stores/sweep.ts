@@ -5,8 +5,8 @@ import type { PurgeStep, StoredDocument } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import { firstSid } from "./arguments.ts";
 import { sidText } from "./record-bounds.ts";
-import type { PackedRecord } from "./record-codec.ts";
 import { unpackRecord } from "./record-codec.ts";
+import type { PackedRecord } from "./record-layout.ts";
 
 /** A row that cannot be read is left for a person to look at; it must not stop the sweep. */
 export function isLapsed(packed: PackedRecord, lapsed: (record: SessionRecord) => boolean): boolean {

@@ -15,7 +15,7 @@ const table: readonly (readonly [string, string])[] = [
   ["/auth/confirm", "POST"],
   ["/auth/logout", "POST"],
   ["/auth/session", "GET, HEAD"],
-  ["/auth/sessions", "GET, DELETE, HEAD"],
+  ["/auth/sessions", "GET, DELETE, POST, HEAD"],
   ["/auth/sessions/AAAAAAAAAAAAAAAAAAAAAA", "DELETE"],
   ["/auth/password", "POST"],
   ["/auth/reauthenticate", "POST"],

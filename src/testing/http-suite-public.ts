@@ -39,9 +39,24 @@ export function publicTests(subject: SuiteSubject): void {
       assert.equal(answer.status, 200);
       assert.deepEqual(answer.json, {
         issuer: scene.issuer,
+        token_endpoint: `${scene.issuer}/oauth/token`,
+        revocation_endpoint: `${scene.issuer}/oauth/revoke`,
+        introspection_endpoint: `${scene.issuer}/oauth/introspect`,
         jwks_uri: `${scene.issuer}/.well-known/jwks.json`,
         response_types_supported: [],
-        grant_types_supported: [],
+        grant_types_supported: ["refresh_token"],
+        token_endpoint_auth_methods_supported: ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"],
+        token_endpoint_auth_signing_alg_values_supported: ["ES256", "EdDSA", "RS256"],
+        revocation_endpoint_auth_methods_supported: [
+          "none",
+          "client_secret_basic",
+          "client_secret_post",
+          "private_key_jwt",
+        ],
+        revocation_endpoint_auth_signing_alg_values_supported: ["ES256", "EdDSA", "RS256"],
+        introspection_endpoint_auth_methods_supported: ["client_secret_basic", "client_secret_post", "private_key_jwt"],
+        introspection_endpoint_auth_signing_alg_values_supported: ["ES256", "EdDSA", "RS256"],
+        refresh_token_expiration_types_supported: ["authorization", "credential"],
       });
       assert.equal(answer.headers.get("access-control-allow-origin"), "*");
     });

@@ -6,6 +6,7 @@ import { bearerTests } from "./http-suite-bearer.ts";
 import { checkTests } from "./http-suite-checks.ts";
 import { cookieTests } from "./http-suite-cookies.ts";
 import { endpointTests } from "./http-suite-endpoints.ts";
+import { oauthTests } from "./http-suite-oauth.ts";
 import { originTests } from "./http-suite-origins.ts";
 import { passwordTests } from "./http-suite-passwords.ts";
 import { publicTests } from "./http-suite-public.ts";
@@ -37,6 +38,7 @@ export function httpSuite(name: string, subject: SuiteSubject): void {
     cookieTests(subject);
     bearerTests(subject);
     publicTests(subject);
+    oauthTests(subject);
     streamTests(subject);
   });
 }

@@ -150,6 +150,35 @@ describe("pawl sessions", () => {
     assert.equal(answer.status, 200);
   });
 
+  it("gives a client its first tokens, which the running server refreshes", async () => {
+    const added = await json("clients add tool --secret --scope read,write");
+    assert.equal(added.client.authentication, "client_secret");
+    const line = `sessions create --user ${ann.email} --client tool`;
+    const made = await json(`${line} --scope read`);
+    assert.deepEqual([made.token_type, made.scope, made.user], ["Bearer", "read", undefined]);
+    const form = { grant_type: "refresh_token", refresh_token: made.refresh_token, client_id: "tool" };
+    const ask = (more: object): Promise<Response> =>
+      fetch(`${server.origin}/oauth/token`, { method: "POST", body: new URLSearchParams({ ...form, ...more }) });
+    assert.equal((await ask({})).status, 401);
+    const answer = await ask({ client_secret: added.client_secret });
+    assert.equal(answer.status, 200);
+    assert.equal(((await answer.json()) as { scope: string }).scope, "read");
+    const { clients } = await json("clients list");
+    assert.deepEqual(clients, [added.client]);
+    assert.equal((await command("clients add tool")).code, 1, "it is there");
+    for (const wrong of [
+      "clients add a/b",
+      `${line} --transport body`,
+      `sessions create --user ${ann.email} --scope read`,
+    ]) {
+      assert.equal((await command(wrong)).code, 2, wrong);
+    }
+    assert.equal((await command(`${line} --scope admin`)).code, 1);
+    assert.deepEqual(await json("clients remove tool"), { removed: true });
+    assert.deepEqual(await json("clients remove tool", 1), { removed: false });
+    assert.equal((await command(line)).code, 1, "it is gone");
+  });
+
   it("ends those of one user, and those from before an instant", async () => {
     const old = await login();
     await new Promise((resolve) => setTimeout(resolve, 5));

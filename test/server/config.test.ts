@@ -62,6 +62,7 @@ describe("options", () => {
       registration: undefined,
       adminToken: undefined,
       feedToken: undefined,
+      clients: [],
       trustProxy: [],
       rateLimit: true,
       log: "info",
@@ -100,6 +101,7 @@ describe("options", () => {
       registration: "closed",
       adminToken: "admin",
       feedToken: "feed",
+      clients: '[{"id": "app"}]',
       trustProxy: "10.0.0.0/8",
       rateLimit: "off",
       log: "debug",
@@ -110,7 +112,10 @@ describe("options", () => {
     assert.deepEqual(settings({ environment }), fromFile);
     const flagged = optionRows.filter((row) => row.flag !== undefined);
     const flags = Object.fromEntries(flagged.map((row) => [row.flag as string, good[row.member] as string]));
-    assert.deepEqual({ ...settings({ flags }), secret, adminToken: "admin", feedToken: "feed" }, fromFile);
+    assert.deepEqual(
+      { ...settings({ flags }), secret, adminToken: "admin", feedToken: "feed", clients: [{ id: "app" }] },
+      fromFile,
+    );
     for (const row of optionRows) {
       const alone = settings({ file: { [row.member]: good[row.member] } });
       assert.notDeepEqual(alone, settings({}), `${row.member} changed nothing`);
@@ -125,6 +130,8 @@ describe("options", () => {
     assert.equal(given.policy.idleTtlSeconds, 60);
     assert.equal(given.rateLimit, false);
     assert.deepEqual(given.origins, ["https://a.example", "https://b.example"]);
+    const clients = [{ id: "app", scopes: ["read"] }, { id: "tool" }];
+    assert.deepEqual(settings({ file: { clients } }).clients, clients);
   });
 
   it("treat an empty variable as not set", () => {
@@ -181,6 +188,22 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   PAWL_REGISTRATION: ["yes", "OPEN"],
   PAWL_ADMIN_TOKEN: ["a b", "ä", "x".repeat(257)],
   PAWL_FEED_TOKEN: ["a,b"],
+  PAWL_CLIENTS: [
+    "app",
+    "{}",
+    "[1]",
+    '[{"id": ""}]',
+    '[{"id": "first-party"}]',
+    '[{"id": "a"}, {"id": "a"}]',
+    '[{"id": "a", "secret": "x"}]',
+    '[{"id": "a", "authentication": "client_secret"}]',
+    '[{"id": "a", "authentication": "password"}]',
+    '[{"id": "a", "secretSha256": "short"}]',
+    '[{"id": "a", "authentication": "private_key_jwt", "jwks": {"keys": []}}]',
+    '[{"id": "a", "scopes": ["a b"]}]',
+    '[{"id": "a", "introspects": ["x"]}]',
+    '[{"id": "a", "selfService": 1}]',
+  ],
   PAWL_TRUST_PROXY: ["proxy.example", "10.0.0.0/33", "10.0.0.0/8/8", "10.0.0.0/", "0.0.0.0/0", "::/0", "10.0.0.1,"],
   PAWL_RATE_LIMIT: ["false", "0"],
   PAWL_LOG: ["warn", "INFO"],

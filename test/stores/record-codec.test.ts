@@ -8,8 +8,10 @@ import { PawlError } from "../../src/core/errors.ts";
 import { sessionEnds } from "../../src/core/events.ts";
 import type { SessionRecord } from "../../src/core/record.ts";
 import { arrivals } from "../../src/core/record.ts";
-import type { PackedRecord } from "../../src/stores/record-codec.ts";
-import { packRecord, recordFormat, tracedRecordFormat, unpackRecord } from "../../src/stores/record-codec.ts";
+import { unpackRecord } from "../../src/stores/record-codec.ts";
+import type { PackedRecord } from "../../src/stores/record-layout.ts";
+import { extendedRecordFormat, recordFormat, tracedRecordFormat } from "../../src/stores/record-layout.ts";
+import { packRecord } from "../../src/stores/record-packing.ts";
 import { createSamples } from "../../src/testing/session-samples.ts";
 
 const milliseconds = fc.oneof(fc.maxSafeNat(), fc.constantFrom(0, 2 ** 48 - 1)).map((at) => at % 2 ** 48);
@@ -41,8 +43,13 @@ const subject = fc
   .string({ unit: "grapheme", minLength: 1, maxLength: 40 })
   .filter((each) => !each.includes("\0") && each.length > 0);
 
-/** Every legal record. */
-const legal: fc.Arbitrary<SessionRecord> = fc.record({
+/** What most records do not have. */
+const additions = fc.record(
+  { delegation: fc.record({ scope: text, audience: text }), claimsNotBefore: seconds, acr: text },
+  { requiredKeys: [] },
+);
+
+const rest: fc.Arbitrary<SessionRecord> = fc.record({
   sid: bytes(16).map((each) => Buffer.from(each).toString("base64url")),
   subject,
   version: fc.maxSafeNat().map((version) => version + 1 - (version === Number.MAX_SAFE_INTEGER ? 1 : 0)),
@@ -89,6 +96,11 @@ const legal: fc.Arbitrary<SessionRecord> = fc.record({
   ended: fc.option(fc.record({ at: milliseconds, reason: fc.constantFrom(...sessionEnds) }), { nil: undefined }),
   history: fc.array(fc.record({ at: milliseconds, type: text, detail: text }), { maxLength: 8 }),
 });
+
+/** Every legal record. */
+const legal: fc.Arbitrary<SessionRecord> = fc
+  .tuple(rest, fc.oneof(fc.constant({}), additions))
+  .map(([record, more]) => ({ ...record, ...more }));
 
 function pack(record: SessionRecord): PackedRecord {
   const { sid, subject, version } = record;
@@ -175,8 +187,8 @@ it("refuses the bytes of another row and names an unknown format", () => {
   assertRefused({ ...packed, sid: samples.record().sid }, "another id");
   assertRefused({ ...packed, sid: "nonsense" }, "no id");
   const data = Buffer.from(packed.data);
-  data[0] = 3;
-  assert.throws(() => unpackRecord({ ...packed, data }), /format is 3, this version of Pawl reads formats 1 and 2/);
+  data[0] = 4;
+  assert.throws(() => unpackRecord({ ...packed, data }), /format is 4, this version of Pawl reads formats 1, 2, 3/);
 });
 
 it("keeps the first format, and its size, for a record without traces of concurrent use", () => {
@@ -186,6 +198,9 @@ it("keeps the first format, and its size, for a record without traces of concurr
   assert.equal(packRecord(plain)[0], recordFormat);
   assert.equal(packRecord(traced)[0], tracedRecordFormat);
   assert.deepEqual(unpackRecord(pack(traced)), traced);
+  const held = { ...plain, clientId: "app", delegation: { scope: "read write", audience: "" } };
+  assert.equal(packRecord(held)[0], extendedRecordFormat);
+  assert.ok(packRecord(held).length <= packRecord(plain).length + 16, "a client costs few bytes");
 });
 
 it("refuses what packing never makes, even when the checksum is right", () => {
@@ -225,7 +240,7 @@ it("never fails in another way, even when the checksum is right", () => {
     { numRuns: 3000 },
   );
   fc.assert(
-    fc.property(fc.constantFrom(1, 2), fc.uint8Array({ minLength: 1, maxLength: 300 }), (format, noise) => {
+    fc.property(fc.constantFrom(1, 2, 3), fc.uint8Array({ minLength: 1, maxLength: 300 }), (format, noise) => {
       const data = Buffer.concat([Buffer.from([format, 0, 0, 0, 0]), noise]);
       unpackError(mend(data));
     }),

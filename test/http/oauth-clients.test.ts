@@ -1,0 +1,246 @@
+// OAuth clients beyond the HTTP suite: signed assertions (RFC 7523), clients that the store keeps, a store that fails,
+// races between a refresh and a revocation, and junk. The endpoints themselves are in the HTTP suite.
+
+import assert from "node:assert/strict";
+import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { describe, it } from "node:test";
+import type { Store } from "../../src/core/ports.ts";
+import type { PublicJwk } from "../../src/core/signature.ts";
+import { derToJose } from "../../src/core/signature.ts";
+import { createSessions } from "../../src/engine/create-sessions.ts";
+import { createHandler } from "../../src/http/handler.ts";
+import { clientKey } from "../../src/http/oauth-clients.ts";
+import { memoryStore } from "../../src/stores/memory.ts";
+import { createArrivalGate, gateReads } from "../../src/testing/arrival-gate.ts";
+import { createSimulatedPlatform } from "../../src/testing/simulated.ts";
+
+const issuer = "http://localhost:4000";
+const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const stranger = generateKeyPairSync("ec", { namedCurve: "P-256" });
+const jwks = { keys: [{ ...(pair.publicKey.export({ format: "jwk" }) as PublicJwk), kid: "one" }] };
+const clients = [
+  { id: "robot", authentication: "private_key_jwt", jwks },
+  { id: "robot-2", authentication: "private_key_jwt", jwks },
+  { id: "app" },
+] as const;
+
+async function open(store: Store = memoryStore()) {
+  const platform = createSimulatedPlatform();
+  const sessions = await createSessions({ store, issuer, platform });
+  const handler = createHandler({ sessions, clients });
+  const post = async (path: string, parameters: Readonly<Record<string, string>>, on = handler) => {
+    const body = new URLSearchParams(parameters);
+    const response = await on.fetch(new Request(`${issuer}${path}`, { method: "POST", body }));
+    return {
+      status: response.status,
+      headers: response.headers,
+      json: (await response.json()) as Record<string, unknown>,
+    };
+  };
+  const grant = async (clientId: string): Promise<string> =>
+    (await sessions.issue({ subject: "u", transport: "body", clientId, delegation: {} })).refreshToken as string;
+  return { platform, sessions, handler, post, grant, seconds: () => Math.floor(platform.clock.now() / 1000) };
+}
+
+type Members = Readonly<Record<string, unknown>>;
+
+function signed(header: Members, claims: Members, key: KeyObject = pair.privateKey): string {
+  const body = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
+  return `${body}.${Buffer.from(derToJose(sign("sha256", Buffer.from(body), key))).toString("base64url")}`;
+}
+
+const es256 = { alg: "ES256", kid: "one" };
+const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+
+describe("a signed assertion", () => {
+  let drawn = 0;
+  const claims = (seconds: number, more: Members = {}): Members => {
+    drawn += 1;
+    return { iss: "robot", sub: "robot", aud: issuer, exp: seconds + 60, iat: seconds, jti: `jti-${drawn}`, ...more };
+  };
+  const revoke = (scene: Awaited<ReturnType<typeof open>>, client_assertion: string, more = {}, on = scene.handler) =>
+    scene.post("/oauth/revoke", { token: "x", client_assertion, client_assertion_type: assertionType, ...more }, on);
+
+  it("lets its client in, once, at whatever node", async () => {
+    const store = memoryStore();
+    const scene = await open(store);
+    const token = await scene.grant("robot");
+    const assertion = signed(es256, claims(scene.seconds()));
+    const form = { grant_type: "refresh_token", refresh_token: token, client_assertion_type: assertionType };
+    const answer = await scene.post("/oauth/token", { ...form, client_assertion: assertion });
+    assert.equal(answer.status, 200, JSON.stringify(answer.json));
+    const other = createHandler({
+      sessions: await createSessions({ store, issuer, platform: scene.platform }),
+      clients,
+    });
+    for (const on of [scene.handler, other]) {
+      const again = await revoke(scene, assertion, {}, on);
+      assert.deepEqual([again.status, again.json.error], [401, "invalid_client"]);
+    }
+    const two = signed(es256, claims(scene.seconds()));
+    const both = await Promise.all([revoke(scene, two), revoke(scene, two, {}, other)]);
+    assert.deepEqual(both.map(({ status }) => status).sort(), [200, 401], "of two at once one gets in");
+    const good = [
+      signed(es256, claims(scene.seconds(), { aud: [issuer] })),
+      signed({ alg: "ES256", typ: "JWT" }, claims(scene.seconds())),
+      signed(es256, claims(scene.seconds(), { exp: scene.seconds() + 600, nbf: scene.seconds() + 30 })),
+    ];
+    for (const each of good) assert.equal((await revoke(scene, each, { client_id: "robot" })).status, 200);
+  });
+
+  it("is refused for everything that is not exactly right", async () => {
+    const scene = await open();
+    const seconds = scene.seconds();
+    const { alg, kid } = es256;
+    const bad: Readonly<Record<string, string>> = {
+      "a stranger's key": signed(es256, claims(seconds), stranger.privateKey),
+      "an unknown kid": signed({ alg, kid: "two" }, claims(seconds)),
+      "another algorithm": signed({ alg: "RS256", kid }, claims(seconds)),
+      "no algorithm": signed({ kid }, claims(seconds)),
+      "an unknown extension": signed({ ...es256, crit: ["x"], x: 1 }, claims(seconds)),
+      "another audience": signed(es256, claims(seconds, { aud: "https://evil.test" })),
+      "the token endpoint as audience": signed(es256, claims(seconds, { aud: `${issuer}/oauth/token` })),
+      "several audiences": signed(es256, claims(seconds, { aud: [issuer, "https://evil.test"] })),
+      "another client": signed(es256, claims(seconds, { iss: "robot-2", sub: "robot" })),
+      "a public client": signed(es256, claims(seconds, { iss: "app", sub: "app" })),
+      "no client": signed(es256, claims(seconds, { iss: "nobody", sub: "nobody" })),
+      "an expired one": signed(es256, claims(seconds, { exp: seconds - 30 })),
+      "one that lives too long": signed(es256, claims(seconds, { exp: seconds + 601 })),
+      "one without exp": signed(es256, claims(seconds, { exp: undefined })),
+      "exp as text": signed(es256, claims(seconds, { exp: String(seconds + 60) })),
+      "one from the future": signed(es256, claims(seconds, { nbf: seconds + 31 })),
+      "one made in the future": signed(es256, claims(seconds, { iat: seconds + 31 })),
+      "one without jti": signed(es256, claims(seconds, { jti: undefined })),
+      "an empty jti": signed(es256, claims(seconds, { jti: "" })),
+      "a jti that is no text": signed(es256, claims(seconds, { jti: 7 })),
+      "a long jti": signed(es256, claims(seconds, { jti: "j".repeat(256) })),
+      "a padded signature": `${signed(es256, claims(seconds))}=`,
+      "no signature": signed(es256, claims(seconds)).replace(/[^.]*$/, ""),
+      "four parts": `${signed(es256, claims(seconds))}.x`,
+      junk: "junk",
+      "a long one": "a".repeat(5000),
+    };
+    for (const [name, assertion] of Object.entries(bad)) {
+      const { status, json } = await revoke(scene, assertion);
+      assert.deepEqual([status, json.error], [401, "invalid_client"], name);
+    }
+    const documents = await scene.sessions.store.listDocuments("oauth/assertion/", undefined, 10);
+    assert.deepEqual(documents, [], "what is refused is not remembered");
+    const good = signed(es256, claims(seconds));
+    assert.equal((await revoke(scene, good, { client_assertion_type: "jwt" })).json.error, "invalid_request");
+    assert.equal((await revoke(scene, good, { client_secret: "x" })).json.error, "invalid_request");
+    assert.equal((await revoke(scene, good, { client_id: "robot-2" })).json.error, "invalid_client");
+  });
+
+  it("is remembered until it has lapsed, not for ever", async () => {
+    const scene = await open();
+    const count = async () => (await scene.sessions.store.listDocuments("oauth/assertion/", undefined, 100)).length;
+    const first = signed(es256, claims(scene.seconds()));
+    assert.equal((await revoke(scene, first)).status, 200);
+    for (let each = 1; each < 12; each += 1) await revoke(scene, signed(es256, claims(scene.seconds())));
+    assert.equal(await count(), 12);
+    scene.platform.clock.advance(89_999);
+    await revoke(scene, signed(es256, claims(scene.seconds())));
+    assert.equal((await revoke(scene, first)).status, 401, "used, to the last second");
+    scene.platform.clock.advance(60_000);
+    for (let each = 0; each < 2; each += 1) await revoke(scene, signed(es256, claims(scene.seconds())));
+    assert.equal(await count(), 3);
+  });
+});
+
+describe("clients in the store", () => {
+  it("are found, and gone 2 s after they are removed", async () => {
+    const scene = await open();
+    const { store } = scene.sessions;
+    const ask = async (): Promise<unknown> =>
+      (await scene.post("/oauth/revoke", { client_id: "tool", token: "x" })).json.error;
+    assert.equal(await ask(), "invalid_client");
+    await store.writeDocuments([{ key: clientKey("tool"), expectedVersion: 0, value: '{"id":"tool"}' }]);
+    assert.equal(await ask(), undefined);
+    await store.writeDocuments([{ key: clientKey("tool"), expectedVersion: 1, value: null }]);
+    scene.platform.clock.advance(2_000);
+    assert.equal(await ask(), "invalid_client");
+  });
+});
+
+describe("what can go wrong", () => {
+  it("a revocation that meets a refresh wins, whatever the order", async () => {
+    const below = memoryStore();
+    let gated: Store | undefined;
+    const scene = await open({ ...below, read: (sid) => (gated ?? below).read(sid) });
+    for (let round = 0; round < 4; round += 1) {
+      const token = await scene.grant("app");
+      gated = gateReads(below, createArrivalGate(2));
+      const refresh = { grant_type: "refresh_token", refresh_token: token, client_id: "app" };
+      const [refreshed, revoked] = await Promise.all([
+        scene.post("/oauth/token", refresh),
+        scene.post("/oauth/revoke", { token, client_id: "app" }),
+      ]);
+      gated = undefined;
+      assert.equal(revoked.status, 200);
+      assert.ok(refreshed.status === 200 || refreshed.json.error === "invalid_grant", JSON.stringify(refreshed.json));
+      const next = (refreshed.json.refresh_token as string | undefined) ?? token;
+      const after = await scene.post("/oauth/token", { ...refresh, refresh_token: next });
+      assert.deepEqual([after.status, after.json.error], [400, "invalid_grant"]);
+    }
+  });
+
+  it("a store that is away is 503 with Retry-After, and says nothing about the token", async () => {
+    const below = memoryStore();
+    let isAway = false;
+    const away = async (): Promise<never> => {
+      throw Object.assign(new (await import("../../src/core/errors.ts")).PawlError("store_unavailable"));
+    };
+    const read: Store["read"] = (sid) => (isAway ? away() : below.read(sid));
+    const scene = await open({ ...below, read });
+    const token = await scene.grant("app");
+    isAway = true;
+    for (const [path, more] of [
+      ["/oauth/token", { grant_type: "refresh_token", refresh_token: token }],
+      ["/oauth/revoke", { token }],
+    ] as const) {
+      const { status, json, headers } = await scene.post(path, { client_id: "app", ...more });
+      assert.deepEqual([status, json.error, headers.get("retry-after")], [503, "temporarily_unavailable", "1"]);
+    }
+  });
+
+  it("junk is refused, never an error of ours", async () => {
+    const scene = await open();
+    const token = await scene.grant("app");
+    const values = [
+      "",
+      " ",
+      "\0",
+      "é",
+      "__proto__",
+      "constructor",
+      "a".repeat(9000),
+      token,
+      "{}",
+      "%",
+      "&=&",
+      "..",
+      "-1",
+    ];
+    const names = ["grant_type", "refresh_token", "client_id", "client_secret", "scope", "token", "client_assertion"];
+    for (const path of ["/oauth/token", "/oauth/revoke", "/oauth/introspect"]) {
+      for (const name of names) {
+        for (const value of values) {
+          const good = { grant_type: "refresh_token", refresh_token: "x", token: "x", client_id: "app" };
+          const { status } = await scene.post(path, { ...good, [name]: value });
+          assert.ok(status < 500, `${path} ${name}=${JSON.stringify(value.slice(0, 20))}: ${status}`);
+        }
+      }
+      for (const header of ["", "Basic", "Basic Og==", "Basic ÿ", "Basic JTpm", "Bearer a", "Basic a, Basic b"]) {
+        const headers = { "content-type": "application/x-www-form-urlencoded", authorization: header };
+        const request = new Request(`${issuer}${path}`, {
+          method: "POST",
+          body: "token=x&grant_type=refresh_token",
+          headers,
+        });
+        const { status } = await scene.handler.fetch(request);
+        assert.ok(status === 400 || status === 401, `${header}: ${status}`);
+      }
+    }
+  });
+});
