@@ -1,4 +1,5 @@
-// What `pawl/verifier` exports, for programs that check what others signed. No store, no refresh token, no module of Node.
+// What `pawl/verifier` exports, for programs that check what others signed. Owns the list of names and no code.
+// Nothing behind it may know a store or a refresh token, or import a module of Node.
 
 export { PawlError } from "../core/errors.ts";
 export type { Jwk, JwsAlgorithm } from "./algorithms.ts";
