@@ -160,8 +160,8 @@ const kinds: readonly Bug[] = [
     name: "revocation written after the answer",
     edits: [
       rotation(
-        "if (await store.commit(next, record.version, revocation)) return { decision, record: next, now };",
-        "const written = store.commit(next, record.version, revocation);\n    if (ends || (await written)) return { decision, record: next, now };",
+        "if (await store.commit(next, record.version, revocation)) return { decision, record: next, now, signing };",
+        "const written = store.commit(next, record.version, revocation);\n    if (ends || (await written)) return { decision, record: next, now, signing };",
       ),
     ],
     foundBy: { trace: "owner first" },
