@@ -43,6 +43,7 @@ export interface PgClient {
 export interface PgPool {
   connect(): Promise<PgClient>;
   on(event: "error", listener: (error: Error) => void): unknown;
+  on(event: "acquire", listener: (client: PgClient) => void): unknown;
 }
 
 /** The part of `sql` of the package `postgres` that is used. */
@@ -87,20 +88,27 @@ const guarded = new WeakSet<object>();
  * A connection that breaks while nobody asks it anything reports so as an event, which would end the process if nobody
  * heard it. Whoever asks it next is told in any case.
  */
-function guard(emitter: Pick<PgPool, "on">): void {
+function guard(emitter: Pick<PgClient, "on">): void {
   if (guarded.has(emitter)) return;
   guarded.add(emitter);
   emitter.on("error", nothing);
 }
 
-function driverForPg(pool: PgPool): Driver {
+function guardPool(pool: PgPool): void {
+  if (guarded.has(pool)) return;
   guard(pool);
+  // Before the pool hands it out: what a new connection says in the same packet as that it is ready, as when it is cut at
+  // once, comes before whoever waits for the connection runs on.
+  pool.on("acquire", guard);
+}
+
+function driverForPg(pool: PgPool): Driver {
+  guardPool(pool);
   const run = async (
     query: Parameters<PgClient["query"]>[0],
     deadline: Deadline,
   ): Promise<{ rows: Row[] } | { rows: Row[] }[]> => {
     const client = await pool.connect();
-    guard(client);
     if (deadline.isOver) {
       client.release();
       throw new Error("the connection came too late");

@@ -99,7 +99,10 @@ export function postgresDatabases(server: PostgresServer, settings: DatabaseSett
 /** The end of the server may reach a connection before its own end does; then nobody is asking any more. */
 function askingPool(url: string): pg.Pool {
   const pool = new pg.Pool({ connectionString: url, max: 2 });
-  return pool.on("error", () => {});
+  const ignore = (): void => {};
+  return pool.on("error", ignore).on("acquire", (client) => {
+    if (!client.listeners("error").includes(ignore)) client.on("error", ignore);
+  });
 }
 
 function poolOfPg(url: string, max: number): { readonly pool: PgPool; end(): Promise<void> } {

@@ -81,6 +81,7 @@ for (const library of libraries) {
       const record = createSamples().record();
       await store.insert(record);
       const busy = keepBusy(store, record);
+      t.after(busy.stop);
       for (let round = 0; round < 5; round += 1) {
         await pause(100);
         await ask(cutAll);
@@ -135,6 +136,7 @@ for (const library of libraries) {
       const record = samples.record();
       await store.insert(record);
       const busy = keepBusy(store, record);
+      t.after(busy.stop);
       await pause(300);
       await server.crash();
       await pause(200);
