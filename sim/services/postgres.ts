@@ -7,6 +7,7 @@ import { spawn, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import {
+  appendFileSync,
   chmodSync,
   chownSync,
   cpSync,
@@ -55,6 +56,8 @@ export interface Postgres {
   stop(): Promise<void>;
   /** Ends it as a power cut would end its processes; what was flushed stays. */
   crash(): Promise<void>;
+  /** Makes a primary of a standby; resolves when it takes writes. */
+  promote(): Promise<void>;
   /** Ends it whatever its state, and removes its files. */
   dispose(): Promise<void>;
 }
@@ -66,6 +69,8 @@ export interface PostgresSettings {
    * several times faster without.
    */
   readonly durable?: boolean;
+  /** A standby: it begins with a copy of the files of a primary that is stopped, and follows whoever answers at `port`. */
+  readonly standby?: { readonly folder: string; readonly port: number };
 }
 
 /** A user of the system. */
@@ -162,7 +167,8 @@ export async function startPostgres(version: PostgresVersion, settings: Postgres
   };
   try {
     const programs = reachable(folders[version], folder, account);
-    initialize(programs, folder, account);
+    if (settings.standby === undefined) initialize(programs, folder, account);
+    else copyPrimary(settings.standby, data, account);
     for (let attempt = 1; ; attempt += 1) {
       port = await freePort();
       try {
@@ -181,11 +187,37 @@ export async function startPostgres(version: PostgresVersion, settings: Postgres
       stop: () => endWith("SIGINT"),
       // Its children notice within moments that it is gone, and end; until then it cannot be started again.
       crash: () => endWith("SIGKILL"),
+      promote: () => promote(url()),
       dispose,
     };
   } catch (error) {
     await dispose();
     throw error;
+  }
+}
+
+/** The files of a primary that is stopped become those of a standby. */
+function copyPrimary(
+  { folder, port }: NonNullable<PostgresSettings["standby"]>,
+  data: string,
+  account: Account | undefined,
+): void {
+  run("cp", ["-a", folder, data], account);
+  const address = `host=127.0.0.1 port=${port} user=${user} password='${password}'`;
+  appendFileSync(join(data, "postgresql.auto.conf"), `primary_conninfo = '${address.replaceAll("'", "''")}'\n`);
+  writeFileSync(join(data, "standby.signal"), "");
+  if (account !== undefined) chownSync(join(data, "standby.signal"), account.uid, account.gid);
+}
+
+async function promote(url: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    // Waits for it to be done, 60 s at most.
+    const { rows } = await client.query("SELECT pg_promote() AS done");
+    if (rows[0]?.done !== true) throw new Error("the standby was not promoted");
+  } finally {
+    await client.end();
   }
 }
 

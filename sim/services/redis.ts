@@ -132,6 +132,8 @@ export interface RedisSentinels {
   readonly nodes: readonly { readonly host: string; readonly port: number }[];
   readonly primary: RedisServer;
   readonly replica: RedisServer;
+  /** The port of the server that the Sentinels call primary now. */
+  primaryPort(): Promise<number>;
 }
 
 const sentinelCount = 3;
@@ -145,7 +147,7 @@ export async function startSentinels(): Promise<RedisSentinels> {
     (await replica.command("INFO", "replication")).includes("link_status:up"),
   );
   const name = "pawl";
-  const nodes = [];
+  const nodes: { readonly host: string; readonly port: number }[] = [];
   for (let count = 0; count < sentinelCount; count += 1) {
     const folder = mkdtempSync(join(tmpdir(), "pawl-sentinel-"));
     folders.push(folder);
@@ -169,7 +171,12 @@ export async function startSentinels(): Promise<RedisSentinels> {
       return /num-slaves\n1\nnum-other-sentinels\n2/.test(text);
     });
   }
-  return { name, nodes, primary, replica };
+  const primaryPort = async (): Promise<number> => {
+    const [first] = nodes as [{ readonly host: string; readonly port: number }];
+    const text = await command(first.port, ["SENTINEL", "GET-MASTER-ADDR-BY-NAME", name]);
+    return Number(text.split("\n")[1]);
+  };
+  return { name, nodes, primary, replica, primaryPort };
 }
 
 const slots = 16_384;

@@ -18,6 +18,8 @@ export interface Reply {
   readonly status: number;
   readonly json: Readonly<Record<string, unknown>>;
   readonly setCookies: readonly string[];
+  /** The header of that name; seconds. */
+  readonly retryAfter: string | null;
 }
 
 /** What an answer means to a client. */

@@ -55,7 +55,8 @@ export function createWallet(
       const { response, text } = await beforeAbort(answer, signal);
       const json = text.startsWith("{") ? (JSON.parse(text) as Reply["json"]) : {};
       if (!inCookie && isWanted()) stored = tokenIn(json) ?? stored;
-      return { status: response.status, json, setCookies: response.headers.getSetCookie() };
+      const { status, headers: received } = response;
+      return { status, json, setCookies: received.getSetCookie(), retryAfter: received.get("retry-after") };
     },
     copy: () => createWallet(transport, { token: stored, cookies: jar.cookies }),
     holding(token) {
