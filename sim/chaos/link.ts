@@ -73,7 +73,11 @@ export async function startLink(first: number): Promise<Link> {
   await once(server, "listening");
   const cut = (): number => {
     const count = sockets.size / 2;
-    for (const socket of sockets) socket.resetAndDestroy();
+    for (const socket of sockets) {
+      // A reset while the end of the stream is on its way leaves a handle behind that keeps Node.js from exiting.
+      if (socket.writableEnded) socket.destroy();
+      else socket.resetAndDestroy();
+    }
     return Math.round(count);
   };
   return {

@@ -136,7 +136,7 @@ async function checkRecovery(crowd: Crowd, fleet: Fleet): Promise<void> {
           () => false,
         );
         const person = crowd.on[node];
-        if (person === undefined) throw new Error("nobody is left");
+        if (person === undefined) break;
         const signal = AbortSignal.timeout(Math.max(1, Math.round(end - performance.now())));
         if (isReady && (await crowd.refresh(person, signal, () => fleet.originOf(node)))) return;
         await wait(50);
@@ -186,7 +186,10 @@ async function checkFeed(crowd: Crowd, fleet: Fleet): Promise<number> {
   let slowest = 0;
   for (const node of fleet.nodes.keys()) {
     const person = crowd.on[0];
-    if (person === undefined) throw new Error("nobody is left to sign out");
+    if (person === undefined) {
+      crowd.violate("feed", "nobody is left who could sign out");
+      break;
+    }
     const next = (node + 1) % fleet.nodes.length;
     const { sid } = JSON.parse(Buffer.from(person.accessToken.split(".")[1] as string, "base64url").toString());
     await crowd.refresh(person);

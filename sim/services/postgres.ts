@@ -131,6 +131,11 @@ function initialize(programs: string, folder: string, account: Account | undefin
   }
 }
 
+const running = new Set<ChildProcess>();
+process.once("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+});
+
 /** Starts a server. */
 export async function startPostgres(version: PostgresVersion, settings: PostgresSettings = {}): Promise<Postgres> {
   const account = accountForServer();
@@ -149,7 +154,6 @@ export async function startPostgres(version: PostgresVersion, settings: Postgres
     server.kill(signal);
     await ended;
   };
-  process.once("exit", () => child?.kill("SIGKILL"));
   const dispose = async (): Promise<void> => {
     // At once: nobody looks at its files again, so it need not tidy them. Its children end with it, unlike after SIGKILL.
     await endWith("SIGQUIT");
@@ -163,6 +167,8 @@ export async function startPostgres(version: PostgresVersion, settings: Postgres
     const argv = ["-D", data, "-p", String(port), ...options, ...log, ...fast];
     const server = spawn(join(programs, "postgres"), argv, { ...account, cwd: folder, stdio: "ignore" });
     child = server;
+    running.add(server);
+    server.once("exit", () => running.delete(server));
     await Promise.race([answers(url()), once(server, "exit").then(() => Promise.reject(new Error("it ended")))]);
   };
   try {

@@ -1,16 +1,23 @@
-// The requests that are in flight, with the instant at which each loses its connection. One sweep timer for all of them,
-// only while there are any: a timer per request would cost more than the request. Owns deadlines; writes no answer.
+// The requests that are in flight, with the instants at which each is refused and loses its connection. One sweep timer for
+// all of them, only while there are any: a timer per request would cost more than the request. Owns deadlines; writes no
+// answer.
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
 import type { Platform } from "../core/ports.ts";
+import type { NodeIncoming } from "./node-incoming.ts";
 
 /** One request in flight. */
 export interface Entry {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
-  /** Milliseconds. */
+  readonly incoming: NodeIncoming;
+  /** When it is refused if nothing has answered it by then. Milliseconds. */
+  readonly refuseAt: number;
+  /** When it loses its connection. Milliseconds. */
   readonly deadlineAt: number;
+  /** True once it was answered by a refusal: the answer that still comes is dropped. */
+  refused: boolean;
   /** True once its connection was given up: nothing may be written any more. */
   abandoned: boolean;
 }
@@ -28,8 +35,15 @@ export interface InFlight {
   linger(socket: Socket): boolean;
 }
 
-/** Creates the set; deadlines are looked at every `sweepMilliseconds`. */
-export function createInFlight(platform: Platform, sweepMilliseconds: number): InFlight {
+/**
+ * Creates the set; deadlines are looked at every `sweepMilliseconds`.
+ * @param refuse answers an entry that has no answer yet
+ */
+export function createInFlight(
+  platform: Platform,
+  sweepMilliseconds: number,
+  refuse: (entry: Entry) => void,
+): InFlight {
   const { clock, scheduler } = platform;
   const entries = new Set<Entry>();
   const lingering = new Map<Socket, number>();
@@ -40,7 +54,11 @@ export function createInFlight(platform: Platform, sweepMilliseconds: number): I
     for (const entry of entries) {
       const { request, response, deadlineAt } = entry;
       const over = response.writableFinished || request.socket.destroyed;
-      if (!over && now < deadlineAt) continue;
+      if (!over && now < deadlineAt) {
+        // While its body is still coming node:http has a time limit of its own.
+        if (now >= entry.refuseAt && !entry.refused && !response.headersSent && request.complete) refuse(entry);
+        continue;
+      }
       entries.delete(entry);
       if (over) continue;
       entry.abandoned = true;

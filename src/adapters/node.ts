@@ -44,7 +44,7 @@ export type NodeListener = (request: IncomingMessage, response: ServerResponse) 
 export function nodeListener(handler: Handler): NodeListener {
   const { platform, policy } = handler.sessions;
   const graceMilliseconds = policy.graceSeconds * 1000;
-  const inFlight = createInFlight(platform, sweepMillisecondsOf(graceMilliseconds));
+  const inFlight = createInFlight(platform, sweepMillisecondsOf(graceMilliseconds), (entry) => refuse(handler, entry));
   const cut = graceMilliseconds * (1 - checkShare);
   const milliseconds = { work: cut * (workShare / cutShare), cut };
   const serve = createServe(handler, inFlight, createNodeStreams(), milliseconds, () => false);
@@ -158,7 +158,11 @@ function start(state: State, servers: readonly Server[], handler: Handler): void
     server.headersTimeout = graceMilliseconds * headersShare;
     server.requestTimeout = graceMilliseconds * requestShare;
   }
-  state.inFlight = createInFlight(handler.sessions.platform, sweepMillisecondsOf(graceMilliseconds));
+  const { platform } = handler.sessions;
+  state.inFlight = createInFlight(platform, sweepMillisecondsOf(graceMilliseconds), (entry) => {
+    if (state.closing) entry.response.shouldKeepAlive = false;
+    refuse(handler, entry);
+  });
   state.serve = createServe(
     handler,
     state.inFlight,
@@ -186,11 +190,13 @@ function createServe(
   const { clock } = handler.sessions.platform;
   const answer = async (entry: Entry, incoming: NodeIncoming, outgoing: Outgoing): Promise<void> => {
     const { request, response } = entry;
+    if (entry.refused) return drop(outgoing);
     if (incoming.hasUnreadBody && !(await incoming.drain())) response.shouldKeepAlive = false;
+    if (entry.refused) return drop(outgoing);
     const { body } = outgoing;
     const isGone = entry.abandoned || request.socket.destroyed;
     if (isGone || clock.now() >= entry.deadlineAt) {
-      if (isStreamed(body)) body.end();
+      drop(outgoing);
       return isGone ? inFlight.remove(entry) : abandon(entry, inFlight);
     }
     if (isClosing()) response.shouldKeepAlive = false;
@@ -206,15 +212,28 @@ function createServe(
   };
   return (request, response, waitsForContinue) => {
     const now = clock.now();
-    const deadlineAt = now + milliseconds.work;
-    const entry: Entry = { request, response, deadlineAt: now + milliseconds.cut, abandoned: false };
+    const refuseAt = now + milliseconds.work;
+    const deadlineAt = now + milliseconds.cut;
+    const incoming = new NodeIncoming(request, response, refuseAt, waitsForContinue);
+    const entry: Entry = { request, response, incoming, refuseAt, deadlineAt, refused: false, abandoned: false };
     inFlight.add(entry);
-    const incoming = new NodeIncoming(request, response, deadlineAt, waitsForContinue);
     handler
       .exchange(incoming)
       .then((outgoing) => answer(entry, incoming, outgoing))
       .catch(() => abandon(entry, inFlight));
   };
+}
+
+/** Nobody waits for this answer any more. */
+function drop({ body }: Outgoing): void {
+  if (isStreamed(body)) body.end();
+}
+
+/** The store says nothing: the client learns that it should come back, while its request is still alive. */
+function refuse(handler: Handler, entry: Entry): void {
+  entry.refused = true;
+  const outgoing = handler.tooLate(entry.incoming);
+  send(entry.response, entry.incoming.method, outgoing, outgoing.body as WholeBody);
 }
 
 function abandon(entry: Entry, inFlight: InFlight): void {

@@ -71,6 +71,8 @@ export interface Handler {
   fetch(request: Request, peer?: Peer): Promise<Response>;
   /** The same on plain values, for adapters; never rejects. A HEAD request's body is the adapter's to drop. */
   exchange(incoming: Incoming): Promise<Outgoing>;
+  /** The 503 for a request that `exchange` has not answered in time; what still comes of that must then be dropped. */
+  tooLate(incoming: Incoming): Outgoing;
   /**
    * The answer of an application's own sign-in route: JSON and, with the cookie transport, `Set-Cookie`.
    * @example
@@ -105,13 +107,14 @@ export function createHandler(options: HandlerOptions): Handler {
     headers: createBaseHeaders(sessions.issuer, jwksMaxAgeSeconds),
     clients: createClients(options.clients ?? [], sessions.store, sessions.platform.clock),
   };
-  const exchange = createExchange(options, parts);
+  const { exchange, tooLate } = createExchange(options, parts);
   const signedInParts = (grant: Grant, user?: User): Outgoing => {
     const { subject, transport } = grant.record;
     return sessionResponse(parts, grant, user ?? { id: subject, email: null, name: null }, transport);
   };
   return {
     exchange,
+    tooLate,
     fetch: async (request, peer = {}) => responseFrom(await exchange(incomingFrom(request, peer)), request.method),
     signedInParts,
     signedIn: (grant, user) => responseFrom(signedInParts(grant, user), "POST"),
@@ -120,7 +123,7 @@ export function createHandler(options: HandlerOptions): Handler {
   };
 }
 
-function createExchange(options: HandlerOptions, parts: Parts): Handler["exchange"] {
+function createExchange(options: HandlerOptions, parts: Parts): Pick<Handler, "exchange" | "tooLate"> {
   const { sessions, log } = options;
   const { clock } = sessions.platform;
   const origins = createOriginPolicy(options.origins ?? [new URL(sessions.issuer).origin]);
@@ -144,7 +147,15 @@ function createExchange(options: HandlerOptions, parts: Parts): Handler["exchang
     if (incoming.method !== "OPTIONS") throw new PawlError("method_not_allowed");
     return Promise.resolve(answerOptions(route, incoming, origins, parts));
   };
-  return async (incoming) => {
+  const decorated = (answer: Outgoing, found: ReturnType<typeof find>, incoming: Incoming): Outgoing => {
+    if (found !== undefined && !found.route.isPublic) origins.decorate(incoming, answer);
+    return answer;
+  };
+  const tooLate: Handler["tooLate"] = (incoming) => {
+    const found = find(incoming.path);
+    return decorated(refusal(tookTooLong(), parts, found?.route), found, incoming);
+  };
+  const exchange: Handler["exchange"] = async (incoming) => {
     const startedAt = log === undefined ? 0 : clock.now();
     const found = find(incoming.path);
     let answer: Outgoing;
@@ -155,7 +166,7 @@ function createExchange(options: HandlerOptions, parts: Parts): Handler["exchang
       failure = error;
       answer = refusal(error, parts, found?.route);
     }
-    if (found !== undefined && !found.route.isPublic) origins.decorate(incoming, answer);
+    decorated(answer, found, incoming);
     if (log !== undefined) {
       const route = found?.route.pattern ?? "other";
       const durationMilliseconds = clock.now() - startedAt;
@@ -163,6 +174,7 @@ function createExchange(options: HandlerOptions, parts: Parts): Handler["exchang
     }
     return answer;
   };
+  return { exchange, tooLate };
 }
 
 /** Everything that is no endpoint: pages of the server, or nothing. */

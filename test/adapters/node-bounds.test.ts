@@ -163,7 +163,10 @@ test("a slow reader loses its connection, one that read everything keeps it", as
   await quick.until((raw) => raw.text.length > bigBytes);
   const waiting = await Raw.open(server.port);
   waiting.send(start("/slow", [], "GET"));
-  await waiting.untilClosed();
+  // Refused first, as nothing answers it; the reader has been given up a moment later.
+  await waiting.until((raw) => raw.text.includes("503"));
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  waiting.end();
   slow.socket.resume();
   assert.ok((await slow.untilClosed()).length < bigBytes);
   quick.send(start("/fast", [], "GET"));
@@ -171,7 +174,7 @@ test("a slow reader loses its connection, one that read everything keeps it", as
   quick.end();
 });
 
-test("slow headers and slow bodies are 408, an unanswered request loses its connection; all within grace", async (t) => {
+test("slow headers and slow bodies are 408, an unanswered request is 503; all within grace", async (t) => {
   const graceMilliseconds = 1000;
   const server = await run(t, graceMilliseconds / 1000);
   const startedAt = performance.now();
@@ -187,15 +190,29 @@ test("slow headers and slow bodies are 408, an unanswered request loses its conn
     timed("POST /auth/refresh HTTP/1.1\r\nHost: localhost\r\nX-Slow: "),
     timed(`${start("/auth/refresh", [json, "Content-Length: 30"])}{"refresh_token"`),
     timed(`${start("/auth/refresh", [json, "Transfer-Encoding: chunked"])}5\r\n{"ref`),
-    timed(start("/slow", [], "GET")),
+    timed(start("/slow", ["Connection: close"], "GET")),
   ]);
   assertBare(headers[0], "408");
   assertBare(body[0], "408");
   assertBare(chunked[0], "408");
-  assert.equal(work[0], "", "nothing was answered");
+  assert.match(work[0], /^HTTP\/1\.1 503 .*\r\nretry-after: 1\r\n.*"code":"store_unavailable"/is);
+  assert.doesNotMatch(work[0], /set-cookie/i);
   for (const [, after] of [headers, body, chunked, work])
     assert.ok(after > 100 && after < graceMilliseconds + 400, String(after));
   server.release();
+});
+
+test("what was refused as too late gets no second answer, and its connection goes on", async (t) => {
+  const server = await run(t, 1);
+  const client = await Raw.open(server.port);
+  client.send(start("/slow", [], "GET"));
+  await client.until((raw) => raw.statuses.length === 1);
+  server.release();
+  client.send(start("/fast", [], "GET"));
+  await client.until((raw) => raw.text.endsWith("fast"));
+  assert.deepEqual(client.statuses, ["503", "200"]);
+  assert.doesNotMatch(client.text, /slow/);
+  client.end();
 });
 
 test("a client that goes away in the middle of its body harms nobody", async (t) => {

@@ -2,18 +2,15 @@
 // the built program is found and told as a story. Changes nothing in dist/.
 
 import assert from "node:assert/strict";
-import { cpSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { installPeers } from "../../bench/peers/install.ts";
-import { temporaryFolder } from "../../sim/program.ts";
 import { pawlDialect } from "../../sim/torture/pawl.ts";
 import { oidcDialect, tutorialDialect } from "../../sim/torture/peers.ts";
 import { summaryOf } from "../../sim/torture/report.ts";
 import { type RunResult, torture } from "../../sim/torture/run.ts";
 import type { Violation } from "../../sim/torture/world.ts";
+import { withPlanted } from "./planted-program.ts";
 
-const root = join(import.meta.dirname, "../..");
 const seed = Number(process.env.PAWL_TEST_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const short = { seed, graceSeconds: 1, slots: 24 } as const;
 
@@ -39,22 +36,9 @@ const plants: readonly { name: string; from: RegExp; to: string; breaks: readonl
 ];
 
 /** Runs a copy of the built program with `plant` in its rules. */
-async function tortureWith({ from, to }: (typeof plants)[number]): Promise<RunResult> {
-  const folder = temporaryFolder();
-  try {
-    const copy = join(folder.path, "copy");
-    mkdirSync(copy);
-    cpSync(join(root, "dist"), join(copy, "dist"), { recursive: true });
-    cpSync(join(root, "package.json"), join(copy, "package.json"));
-    symlinkSync(join(root, "node_modules"), join(copy, "node_modules"), "dir");
-    const rules = join(copy, "dist/core/decide.js");
-    const source = readFileSync(rules, "utf8");
-    assert.equal(source.split(new RegExp(from, "g")).length - 1 > 0, true, `nothing to patch: ${from}`);
-    writeFileSync(rules, source.replace(from, to));
-    return await torture({ ...short, seconds: 10, dialect: pawlDialect(join(copy, "dist/cli/main.js")) });
-  } finally {
-    folder.remove();
-  }
+function tortureWith({ from, to }: (typeof plants)[number]): Promise<RunResult> {
+  const plant = { file: "core/decide.js", from, to };
+  return withPlanted(plant, (main) => torture({ ...short, seconds: 10, dialect: pawlDialect(main) }));
 }
 
 test("planted faults are found", { timeout: 120_000 }, async (t) => {
