@@ -24,6 +24,31 @@ export interface Link {
   close(): Promise<void>;
 }
 
+/** Passes bytes of one direction, in order, each after its delay and not before the wire is open. */
+function pump(from: Socket, to: Socket, isOpen: () => Promise<void>, late: () => number): void {
+  let held = 0;
+  let tail: Promise<void> = Promise.resolve();
+  const pass = (what: () => void): void => {
+    const due = performance.now() + late();
+    tail = tail.then(async () => {
+      const left = due - performance.now();
+      if (left > 0) await sleep(left);
+      await isOpen();
+      if (!to.destroyed) what();
+    });
+  };
+  from.on("data", (chunk: Buffer) => {
+    held += chunk.length;
+    if (held > heldBytesMax) return void from.destroy();
+    pass(() => {
+      held -= chunk.length;
+      to.write(chunk);
+    });
+  });
+  from.on("end", () => pass(() => to.end()));
+  from.on("close", (wasError) => pass(() => (wasError ? to.destroy() : to.destroySoon())));
+}
+
 /** Starts a wire to a port of this machine. */
 export async function startLink(first: number): Promise<Link> {
   let target = first;
@@ -32,30 +57,6 @@ export async function startLink(first: number): Promise<Link> {
   let heal = (): void => {};
   const sockets = new Set<Socket>();
 
-  /** Bytes of one direction, in order, each after its delay and not before the wire is open. */
-  const pump = (from: Socket, to: Socket, late: () => number): void => {
-    let held = 0;
-    let tail: Promise<void> = Promise.resolve();
-    const pass = (what: () => void): void => {
-      const due = performance.now() + late();
-      tail = tail.then(async () => {
-        const left = due - performance.now();
-        if (left > 0) await sleep(left);
-        await open;
-        if (!to.destroyed) what();
-      });
-    };
-    from.on("data", (chunk: Buffer) => {
-      held += chunk.length;
-      if (held > heldBytesMax) return void from.destroy();
-      pass(() => {
-        held -= chunk.length;
-        to.write(chunk);
-      });
-    });
-    from.on("end", () => pass(() => to.end()));
-    from.on("close", (wasError) => pass(() => (wasError ? to.destroy() : to.destroySoon())));
-  };
   const keep = (socket: Socket): void => {
     sockets.add(socket);
     socket.setNoDelay(true);
@@ -66,8 +67,9 @@ export async function startLink(first: number): Promise<Link> {
     const far = connect({ host: "127.0.0.1", port: target, allowHalfOpen: true });
     keep(near);
     keep(far);
-    pump(near, far, () => 0);
-    pump(far, near, () => delay);
+    const isOpen = (): Promise<void> => open;
+    pump(near, far, isOpen, () => 0);
+    pump(far, near, isOpen, () => delay);
   });
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

@@ -1,4 +1,5 @@
-// Turns results of chaos into text: the lines of a run, the table of docs/reference/faults.md. Judges nothing.
+// Turns results of chaos into text: the lines of a run, the table of docs/reference/faults.md.
+// Judges nothing: what counts as a failure is run.ts's business.
 
 import type { Machine } from "../../bench/machine.ts";
 import { blockNamed, tableFrom } from "../torture/page.ts";
