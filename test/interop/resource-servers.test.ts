@@ -71,7 +71,7 @@ const ofDebian = [
 const wrong = ["signature changed", "expired", "other audience", "other issuer"] as const;
 const table = { name: "resource servers", columns: ["Resource server", "Versions", "good token", ...wrong] };
 const rows: Row[] = [];
-let isWhole = true;
+const isWhole = process.env.CI === "true";
 
 /** A token of the same store and the same key, made by the library, with something different about it. */
 async function otherToken(other: { audience?: string; issuer?: string; ago?: number }): Promise<string> {
@@ -131,10 +131,12 @@ test("each bad token is wrong in one thing alone", async () => {
   });
 });
 
-/** Good is accepted, everything else refused; notes the row. */
-function judge(name: string, version: string, verdicts: Verdicts): void {
+/** Good is accepted, everything else refused; notes the row, if the version is one that the page can know. */
+function judge(name: string, version: string | undefined, verdicts: Verdicts): void {
   const seen = verdicts[name] ?? {};
-  rows.push([name, version, ...["good token", ...wrong].map((kind) => seen[kind] ?? "not tried")]);
+  if (version !== undefined) {
+    rows.push([name, version, ...["good token", ...wrong].map((kind) => seen[kind] ?? "not tried")]);
+  }
   const wanted = Object.fromEntries(wrong.map((kind) => [kind, "refused"]));
   assert.deepEqual(seen, { "good token": "accepted", ...wanted }, name);
 }
@@ -148,15 +150,15 @@ test("libraries of npm", async (context) => {
   }
 });
 
-/** The version of a Debian package without the part that counts Debian's own changes. */
-function debianVersion(name: string): string {
+/** The version of a Debian package without the part that counts Debian's own changes; what CI has is what the page says. */
+function debianVersion(name: string): string | undefined {
+  if (process.env.CI !== "true") return undefined;
   const { stdout } = spawnSync("/usr/bin/dpkg-query", ["-W", "-f", `\${Version}`, name], { encoding: "utf8" });
   return `${name} ${stdout.replace(/^\d+:/, "").replace(/[-+][^-]*$/, "")}`;
 }
 
 for (const { names, program } of ofDebian) {
   const skip = missing(program);
-  if (skip !== false) isWhole = false;
   test(`${Object.keys(names).join(" and ")}, of Debian`, { skip }, async () => {
     const verdicts = await runProgram<Verdicts>(program.run, given);
     assert.deepEqual(Object.keys(verdicts), Object.keys(names));
