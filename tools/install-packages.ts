@@ -1,5 +1,5 @@
 // Installs the private packages of this repository that are not part of the root's (bench/peers, bench/clients,
-// tools/runtimes): `npm ci` in their folder, where something is missing or has another version than asked for.
+// tools/interop, tools/runtimes): `npm ci` in their folder, where something is missing or has another version than asked for.
 // Owns no package list, and never touches the root's node_modules but for a lock.
 
 import { spawnSync } from "node:child_process";
