@@ -1,9 +1,10 @@
 // Errors of the OAuth endpoints (RFC 6749 section 5.2): which code, status and challenge. Every refusal of a refresh token
 // but "superseded" looks the same, so that nobody learns what was wrong with a token that he found.
 
+import { quotable } from "../core/bearer.ts";
 import { PawlError } from "../core/errors.ts";
 import type { Outgoing } from "./exchange.ts";
-import { quotable, statusOf } from "./problem.ts";
+import { statusOf } from "./problem.ts";
 
 /** A code of RFC 6749, 7009 or 9449. */
 export type OAuthCode =

@@ -1,6 +1,7 @@
 // From a PawlError to a problem document (RFC 9457): the only map from codes to statuses, and the headers that a code
 // asks for. Never shows a cause: what a driver or the runtime said stays in the log.
 
+import { bearerChallenge } from "../core/bearer.ts";
 import type { ErrorCode } from "../core/errors.ts";
 import { errorMeanings, PawlError } from "../core/errors.ts";
 import type { Outgoing } from "./exchange.ts";
@@ -40,27 +41,24 @@ export const statusOf: Readonly<Record<ErrorCode, number>> = {
 
 /** What a client waits before a retry when the error does not say. */
 const retryAfterSecondsDefault = 1;
-const realm = 'Bearer realm="pawl"';
+const realm = "pawl";
 
 /** The `WWW-Authenticate` value of a code, if it wants one. */
 function challengeOf(error: PawlError): string | undefined {
   switch (error.code) {
     case "invalid_token":
-      return `${realm}, error="invalid_token", error_description="${quotable(error.detail)}"`;
     case "insufficient_scope":
-      return `${realm}, error="insufficient_scope", error_description="${quotable(error.detail)}"`;
+      return bearerChallenge(realm, { error: error.code, error_description: error.detail });
     case "reauthentication_required":
       // RFC 9470 section 3: a fresh sign-in is asked for.
-      return `${realm}, error="insufficient_user_authentication", error_description="${quotable(error.detail)}"`;
+      return bearerChallenge(realm, {
+        error: "insufficient_user_authentication",
+        error_description: error.detail,
+      });
     default:
       // RFC 9110 section 15.5.2 asks for a challenge with every 401.
-      return statusOf[error.code] === 401 ? realm : undefined;
+      return statusOf[error.code] === 401 ? bearerChallenge(realm) : undefined;
   }
-}
-
-/** The characters that RFC 6750 section 3 allows in `error_description`. */
-export function quotable(text: string): string {
-  return text.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, "'");
 }
 
 /** The request had no credentials at all: the challenge says so by saying nothing more (RFC 6750 section 3). */
@@ -82,7 +80,7 @@ export function problem(error: PawlError, headers: readonly string[]): Outgoing 
   const { title, terminal } = errorMeanings[code];
   const status = statusOf[code];
   const out = [...headers];
-  const challenge = error instanceof CredentialsMissing ? realm : challengeOf(error);
+  const challenge = error instanceof CredentialsMissing ? bearerChallenge(realm) : challengeOf(error);
   if (challenge !== undefined) out.push("www-authenticate", challenge);
   if (status === 429 || status === 503) {
     const seconds = Math.max(1, Math.ceil(facts.retryAfterSeconds ?? retryAfterSecondsDefault));

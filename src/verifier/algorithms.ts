@@ -1,7 +1,7 @@
 // The signature algorithms that WebCrypto has in every runtime (RFC 7518 section 3, RFC 8037), and which key is for which.
 // The algorithm follows from the key; what a token names must agree with it.
 
-import { decodeBase64url } from "./base64url.ts";
+import { decodeBase64url } from "../core/base64url.ts";
 
 /** A key as JSON (RFC 7517). */
 export type Jwk = Readonly<Record<string, unknown>>;

@@ -1,12 +1,10 @@
 // The compact serialization of a JWS (RFC 7515 section 7.1), checked strictly: form, header, key, signature. Says nothing
 // about what is signed. Runs wherever WebCrypto does; no I/O.
 
-import { accessTokenCharactersMax } from "../core/access-token.ts";
-import { PawlError } from "../core/errors.ts";
+import type { Compact } from "../core/compact.ts";
+import { readCompact, refuseToken } from "../core/compact.ts";
 import type { Jwk, JwsAlgorithm } from "./algorithms.ts";
 import { checkOf } from "./algorithms.ts";
-import { decodeBase64url } from "./base64url.ts";
-import { parseObject } from "./strict-json.ts";
 
 /** Keys that one set may have; larger sets are refused. */
 export const keysMax = 64;
@@ -22,12 +20,10 @@ export interface VerifiedJws {
   readonly payload: Uint8Array<ArrayBuffer>;
 }
 
-function refuse(why: string): never {
-  throw new PawlError("invalid_token", `The signature is not acceptable: ${why}.`);
-}
+const what = "signature";
 
-function bytesOf(part: string): Uint8Array<ArrayBuffer> {
-  return decodeBase64url(part) ?? refuse("it is malformed");
+function refuse(why: string): never {
+  return refuseToken(what, why);
 }
 
 /** The one key that a header may mean: by its `kid`, or the only one there is (RFC 7515 section 4.1.4). */
@@ -59,22 +55,27 @@ export async function verifyJws(
   keys: Jwk | JwkSet,
   options: { readonly algorithms: readonly JwsAlgorithm[] },
 ): Promise<VerifiedJws> {
-  if (typeof compact !== "string" || compact.length > accessTokenCharactersMax)
-    return refuse("it is too long or no text");
-  const [header64, payload64, signature64, ...more] = compact.split(".");
-  if (!header64 || payload64 === undefined || !signature64 || more.length > 0) return refuse("it is malformed");
-  const header = parseObject(bytesOf(header64)) ?? refuse("it is malformed");
-  if (header.has("crit") || header.has("b64")) refuse("it asks for an unknown extension");
-  const kid = header.get("kid");
-  if (kid !== undefined && typeof kid !== "string") return refuse("its key is unknown");
+  const parts = readCompact(compact, what);
+  await checkSignature(parts, keyFor(keys, parts.kid), options.algorithms, what);
+  return { header: parts.header, payload: parts.payload };
+}
+
+/**
+ * Resolves when `jwk` is a key for the algorithm that the header names, and the signature is good.
+ * @param subject what a refusal calls it
+ * @throws PawlError `invalid_token`
+ */
+export async function checkSignature(
+  { header, signed, signature }: Compact,
+  jwk: Jwk,
+  algorithms: readonly string[],
+  subject: string,
+): Promise<void> {
   const alg = header.get("alg");
-  if (typeof alg !== "string" || !(options.algorithms as readonly string[]).includes(alg)) {
-    return refuse("its algorithm is not accepted");
+  if (typeof alg !== "string" || !algorithms.includes(alg)) {
+    return refuseToken(subject, "its algorithm is not accepted");
   }
-  const jwk = keyFor(keys, kid);
-  const check = (await checkOf(jwk, alg)) ?? refuse("its algorithm is not that of its key");
-  const payload = bytesOf(payload64);
-  const data = new TextEncoder().encode(`${header64}.${payload64}`);
-  if (!(await check(data, bytesOf(signature64)))) refuse("its signature is wrong");
-  return { header, payload };
+  const check = (await checkOf(jwk, alg)) ?? refuseToken(subject, "its algorithm is not that of its key");
+  const data = new TextEncoder().encode(signed);
+  if (!(await check(data, signature))) refuseToken(subject, "its signature is wrong");
 }

@@ -117,16 +117,31 @@ describe("claims", () => {
       refused(forge(header, { ...claims, [name]: undefined }), new RegExp(`its ${name} is`));
     }
     for (const name of ["iss", "sub", "aud", "client_id", "jti", "sid"]) {
-      for (const bad of [1, "", [claims.aud], {}])
+      for (const bad of [1, "", [1], ["x"], {}])
         refused(forge(header, { ...claims, [name]: bad }), /is missing or no text/);
     }
     for (const name of ["exp", "iat", "auth_time"]) {
       for (const bad of ["1", 1.5, null, [1]]) refused(forge(header, { ...claims, [name]: bad }), /no whole number/);
     }
-    refused(forge(header, JSON.stringify(claims).replace(/"exp":\d+/, '"exp":1e999')), /no whole number/);
+    refused(forge(header, JSON.stringify(claims).replace(/"exp":\d+/, '"exp":1e999')), /malformed/);
     refused(forge(header, { ...claims, amr: "pwd" }), /amr/);
     refused(forge(header, { ...claims, amr: [1] }), /amr/);
     refused(forge(header, { ...claims, scope: 1 }), /scope/);
+    refused(forge(header, { ...claims, acr: ["strong"] }), /acr/);
+    for (const bad of ["1", 1.5, null]) refused(forge(header, { ...claims, nbf: bad }), /nbf/);
+  });
+  test("a list of audiences that names ours stands for ours", () => {
+    const of = (aud: unknown): string => forge(header, { ...claims, aud });
+    assert.equal(checkAccessToken(of(["https://other.example", claims.aud]), expected).aud, claims.aud);
+    refused(of(["https://other.example"]), /aud/);
+    refused(of([claims.aud, 1]), /aud/);
+    refused(of([]), /aud/);
+    refused(of([claims.aud, ...Array.from({ length: 16 }, (_, index) => `other ${index}`)]), /aud/);
+    refused(of([claims.aud]), /aud/, { audience: undefined });
+  });
+  test("nbf is honoured where it is there", () => {
+    assert.ok(checkAccessToken(forge(header, { ...claims, nbf: now + 60 }), expected));
+    refused(forge(header, { ...claims, nbf: now + 61 }), /future/);
   });
   test("issuer and audience exactly", () => {
     refused(forge(header, { ...claims, iss: `${claims.iss}/` }), /issuer/);

@@ -1,4 +1,4 @@
-// JSON as the verifier takes it: strict UTF-8, one object, no member twice, finite numbers, bounded nesting
+// JSON inside a token, as it is taken: strict UTF-8, one object, no member twice, finite numbers, bounded nesting
 // (RFC 8725 section 2.4, RFC 8259 section 4). Two parsers that understand one text differently are a way in; what other
 // parsers could read otherwise is refused. Members come as a Map, so that no name means anything to the language.
 

@@ -1,0 +1,222 @@
+// The verifier of a resource server: signature, claims and revocation of access tokens, without a request to anybody while
+// keys and feed are known. The composition root of `pawl/verifier`: falls back on the runtime's own fetch and clock.
+
+import type { AccessClaims } from "../core/access-claims.ts";
+import { checkAccessClaims, hasExpired, isAccessHeader } from "../core/access-claims.ts";
+import { readCompact, refuseToken } from "../core/compact.ts";
+import { PawlError } from "../core/errors.ts";
+import type { Jwk, JwsAlgorithm } from "./algorithms.ts";
+import { type Feed, followFeed } from "./feed.ts";
+import { checkedUrl, type Fetch } from "./fetching.ts";
+import { checkSignature, type JwkSet } from "./jws.ts";
+import type { Keys } from "./keys.ts";
+import { givenKeys, remoteKeys } from "./keys.ts";
+
+/** The claims of a good token, those of the application among them. Frozen: every request with this token gets the same. */
+export type Access = AccessClaims & Readonly<Record<string, unknown>>;
+
+/** How revocations are learned of. */
+export interface RevocationOptions {
+  /** Default: `<issuer>/auth/revocations`. */
+  readonly url?: string;
+  /** `PAWL_FEED_TOKEN` of the issuer. Default none: the issuer then serves this machine only. */
+  readonly token?: string;
+  /**
+   * `stream` (the default) keeps a connection open and knows of a sign-out within a second. `poll` asks when a token is to be
+   * checked and the last answer is older than `pollSeconds`: for runtimes that keep nothing open between requests.
+   */
+  readonly mode?: "stream" | "poll";
+  /** Default 1, from 0.1 to 60. */
+  readonly pollSeconds?: number;
+}
+
+/** Options of {@link createVerifier}. */
+export interface VerifierOptions {
+  /** The issuer, exactly as it is in tokens. https, or http on this machine. */
+  readonly issuer: string;
+  /** The audience that tokens for this API name (`aud`). Pawl's default is the issuer. */
+  readonly audience: string;
+  /** The keys: a URL, or a set of public keys. Default: `<issuer>/.well-known/jwks.json`. */
+  readonly keys?: string | JwkSet;
+  /** Algorithms that are accepted. Default all that are asymmetric; the key decides which of them. */
+  readonly algorithms?: readonly JwsAlgorithm[];
+  /** Default a stream. `false`: tokens are good until they expire, whatever happened to their session. */
+  readonly revocations?: RevocationOptions | false;
+  /**
+   * What to do when the feed has said nothing for `staleAfterSeconds`: refuse with 503 (`fail-closed`, the default), or
+   * accept what is good otherwise (`fail-open`). Nobody is signed out by either.
+   */
+  readonly onStale?: "fail-closed" | "fail-open";
+  /** Default 60, from 1 to 3,600. A healthy stream says something every 15 s. */
+  readonly staleAfterSeconds?: number;
+  /** How far the clocks of this machine and the issuer may be apart. Seconds, default 30, 0 to 60. */
+  readonly leewaySeconds?: number;
+  /** Results that are kept. Default 10,000, 0 to 1,000,000. */
+  readonly cacheMax?: number;
+  /** Default: the runtime's. In the process of the issuer, `(url, init) => handler.fetch(new Request(url, init), peer)`. */
+  readonly fetch?: Fetch;
+  /** Milliseconds since the epoch. Default: the runtime's clock. */
+  readonly now?: () => number;
+}
+
+/** A verifier. */
+export interface Verifier {
+  /**
+   * The claims of a good access token.
+   * @throws PawlError `invalid_token`: malformed, wrong signature, another issuer or audience, expired, revoked. `store_unavailable`:
+   * keys or feed of the issuer cannot be read, so nothing can be said; retry.
+   */
+  verify(token: string): Promise<Access>;
+  /** Seconds since the feed last said that everything was told; 0 without one, `Infinity` before its first word. */
+  staleFor(): number;
+  /** True when the session of this token was ended, or its claims are out of date, as far as the feed told. */
+  isRevoked(access: Pick<AccessClaims, "sid" | "sub" | "iat">): boolean;
+  /** Calls `listener` whenever the feed told of new revocations; returns the way to stop. */
+  onRevocations(listener: () => void): () => void;
+  /** The clock that tokens are judged by. Milliseconds. */
+  now(): number;
+  /** Ends the stream. The verifier refuses everything afterwards with `store_unavailable`. */
+  close(): void;
+}
+
+const subject = "access token";
+const asymmetric: readonly JwsAlgorithm[] = [
+  "ES256",
+  "ES384",
+  "ES512",
+  "EdDSA",
+  "RS256",
+  "RS384",
+  "RS512",
+  "PS256",
+  "PS384",
+  "PS512",
+];
+
+interface Kept {
+  readonly access: Access;
+  readonly kid: string;
+  readonly jwk: Jwk;
+}
+
+/**
+ * Creates a verifier. It asks for nothing before the first token.
+ * @throws PawlError `invalid_option`
+ * @example
+ * const verifier = createVerifier({ issuer: "https://auth.example.com", audience: "https://api.example.com" });
+ * const { sub, scope } = await verifier.verify(token);
+ */
+export function createVerifier(options: VerifierOptions): Verifier {
+  const { issuer, audience, algorithms = asymmetric, onStale = "fail-closed" } = options;
+  const issuerUrl = checkedUrl(issuer, "issuer").replace(/\/$/, "");
+  if (typeof audience !== "string" || audience === "") throw invalid("audience", "a text");
+  if (algorithms.length === 0 || !algorithms.every((each) => asymmetric.includes(each))) {
+    throw invalid("algorithms", `a list of ${asymmetric.join(", ")}`);
+  }
+  if (onStale !== "fail-closed" && onStale !== "fail-open") throw invalid("onStale", "fail-closed or fail-open");
+  const leewaySeconds = inRange("leewaySeconds", options.leewaySeconds ?? 30, 0, 60);
+  const staleAfterSeconds = inRange("staleAfterSeconds", options.staleAfterSeconds ?? 60, 1, 3_600);
+  const cacheMax = inRange("cacheMax", options.cacheMax ?? 10_000, 0, 1_000_000);
+  const now = options.now ?? Date.now;
+  // Called as a function of its own: some runtimes refuse a fetch with another `this`.
+  const fetcher: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
+  const keys = keysOf(options.keys ?? `${issuerUrl}/.well-known/jwks.json`, fetcher, now);
+  const feed = feedOf(options.revocations ?? {}, issuerUrl, { fetch: fetcher, now, leewaySeconds });
+  const kept = new Map<string, Kept>();
+  let isClosed = false;
+
+  const check = async (token: string, nowSeconds: number): Promise<Access> => {
+    const parts = readCompact(token, subject);
+    if (!isAccessHeader(parts)) refuseToken(subject, "its type is not at+jwt");
+    const { kid } = parts;
+    const jwk = kid === undefined ? undefined : await keys.find(kid);
+    if (kid === undefined || jwk === undefined) return refuseToken(subject, "its key is unknown");
+    await checkSignature(parts, jwk, algorithms, subject);
+    const access = frozen(checkAccessClaims(parts.payload, { issuer, audience, nowSeconds, leewaySeconds })) as Access;
+    if (cacheMax > 0) {
+      const [oldest] = kept.keys();
+      if (kept.size >= cacheMax && oldest !== undefined) kept.delete(oldest);
+      kept.set(token, { access, kid, jwk });
+    }
+    return access;
+  };
+  const accessOf = (token: string): Access | Promise<Access> => {
+    const nowSeconds = now() / 1000;
+    const known = kept.get(token);
+    if (known === undefined) return check(token, nowSeconds);
+    if (keys.isCurrent(known.kid, known.jwk)) {
+      if (hasExpired(known.access, { nowSeconds, leewaySeconds })) {
+        kept.delete(token);
+        refuseToken(subject, "it has expired");
+      }
+      // Keys that are due are asked for, while nobody waits.
+      void keys.find(known.kid);
+      return known.access;
+    }
+    kept.delete(token);
+    return check(token, nowSeconds);
+  };
+  const checkRevoked = (access: Access): Access => {
+    if (feed === undefined) return access;
+    if (feed.isRevoked(access)) refuseToken(subject, "its session was ended or its claims are out of date");
+    if (onStale === "fail-closed" && feed.staleFor() > staleAfterSeconds) {
+      throw unavailable("The revocations of the issuer cannot be read right now; retry.");
+    }
+    return access;
+  };
+
+  return {
+    async verify(token) {
+      if (isClosed) throw unavailable("This verifier was closed.");
+      const access = await accessOf(token);
+      await feed?.refresh();
+      return checkRevoked(access);
+    },
+    staleFor: () => feed?.staleFor() ?? 0,
+    isRevoked: (access) => feed?.isRevoked(access) ?? false,
+    onRevocations: (listener) => feed?.onChange(listener) ?? (() => undefined),
+    now,
+    close() {
+      isClosed = true;
+      feed?.close();
+      kept.clear();
+    },
+  };
+}
+
+function invalid(field: string, accepted: string): PawlError {
+  return new PawlError("invalid_option", `${field} must be ${accepted}`, { field });
+}
+
+function unavailable(detail: string): PawlError {
+  return new PawlError("store_unavailable", detail, { retryAfterSeconds: 1 });
+}
+
+function inRange(field: string, value: number, least: number, most: number): number {
+  if (typeof value === "number" && value >= least && value <= most) return value;
+  throw invalid(field, `a number from ${least} to ${most}`);
+}
+
+function keysOf(keys: string | JwkSet, fetcher: Fetch, now: () => number): Keys {
+  if (typeof keys === "string") return remoteKeys(checkedUrl(keys, "keys"), fetcher, now);
+  return givenKeys(keys);
+}
+
+function feedOf(
+  revocations: RevocationOptions | false,
+  issuerUrl: string,
+  parts: { readonly fetch: Fetch; readonly now: () => number; readonly leewaySeconds: number },
+): Feed | undefined {
+  if (revocations === false) return undefined;
+  const { url = `${issuerUrl}/auth/revocations`, token, mode = "stream", pollSeconds = 1 } = revocations;
+  if (mode !== "stream" && mode !== "poll") throw invalid("revocations.mode", "stream or poll");
+  inRange("revocations.pollSeconds", pollSeconds, 0.1, 60);
+  return followFeed({ ...parts, url: checkedUrl(url, "revocations.url"), token, mode, pollSeconds });
+}
+
+/** The value and everything in it, unchangeable: requests share it. Bounded by the nesting that the reader allows. */
+function frozen<Value>(value: Value): Value {
+  if (typeof value !== "object" || value === null) return value;
+  for (const each of Object.values(value)) frozen(each);
+  return Object.freeze(value);
+}
