@@ -163,11 +163,13 @@ export function followFeed(options: FeedOptions): Feed {
   const refreshStream = (): Promise<void> | undefined => {
     if (following === undefined) {
       following = new Promise((resolve) => {
-        void follow(resolve);
-        setTimeout(resolve, firstMilliseconds);
-      });
-      following.then(() => {
-        isStarted = true;
+        const start = (): void => {
+          clearTimeout(timer);
+          isStarted = true;
+          resolve();
+        };
+        const timer = setTimeout(start, firstMilliseconds);
+        void follow(start);
       });
     }
     return isStarted ? undefined : following;

@@ -15,10 +15,11 @@ export const runtimesMissing: string | false =
 const inside = (...path: readonly string[]): string => join(import.meta.dirname, "node_modules", ...path);
 
 /** The programs. They are there once {@link installRuntimes} has returned. */
-export const runtimes: { readonly node22: string; readonly bun: string; readonly deno: string } = {
+export const runtimes: Readonly<Record<"node22" | "bun" | "deno" | "workerd", string>> = {
   node22: inside("node22", "bin", "node"),
   bun: inside("bun", "bin", "bun"),
   deno: inside("deno", "deno"),
+  workerd: inside("workerd", "bin", "workerd"),
 };
 
 /** Makes sure that the programs are there. */
