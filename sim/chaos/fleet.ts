@@ -128,6 +128,8 @@ export class Fleet {
     const child = fork(this.#ground.main ?? builtProgram, words, {
       cwd: this.#folder.path,
       env: programEnvironment({ PAWL_STORE: url, PAWL_SECRET: this.#ground.secret, PAWL_ISSUER: this.origin }),
+      // Not those of a test runner.
+      execArgv: [],
       stdio: ["ignore", "pipe", "pipe", "ipc"],
       timeout: commandMilliseconds,
     });
