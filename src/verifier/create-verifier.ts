@@ -11,6 +11,7 @@ import { checkedUrl, type Fetch } from "./fetching.ts";
 import { checkSignature, type JwkSet } from "./jws.ts";
 import type { Keys } from "./keys.ts";
 import { givenKeys, remoteKeys } from "./keys.ts";
+import { runtimeNow } from "./platform.ts";
 
 /** The claims of a good token, those of the application among them. Frozen: every request with this token gets the same. */
 export type Access = AccessClaims & Readonly<Record<string, unknown>>;
@@ -93,12 +94,6 @@ const asymmetric: readonly JwsAlgorithm[] = [
   "PS512",
 ];
 
-interface Kept {
-  readonly access: Access;
-  readonly kid: string;
-  readonly jwk: Jwk;
-}
-
 /**
  * Creates a verifier. It asks for nothing before the first token.
  * @throws PawlError `invalid_option`
@@ -107,55 +102,11 @@ interface Kept {
  * const { sub, scope } = await verifier.verify(token);
  */
 export function createVerifier(options: VerifierOptions): Verifier {
-  const { issuer, audience, algorithms = asymmetric, onStale = "fail-closed" } = options;
-  const issuerUrl = checkedUrl(issuer, "issuer").replace(/\/$/, "");
-  if (typeof audience !== "string" || audience === "") throw invalid("audience", "a text");
-  if (algorithms.length === 0 || !algorithms.every((each) => asymmetric.includes(each))) {
-    throw invalid("algorithms", `a list of ${asymmetric.join(", ")}`);
-  }
-  if (onStale !== "fail-closed" && onStale !== "fail-open") throw invalid("onStale", "fail-closed or fail-open");
-  const leewaySeconds = inRange("leewaySeconds", options.leewaySeconds ?? 30, 0, 60);
-  const staleAfterSeconds = inRange("staleAfterSeconds", options.staleAfterSeconds ?? 60, 1, 3_600);
-  const cacheMax = inRange("cacheMax", options.cacheMax ?? 10_000, 0, 1_000_000);
-  const now = options.now ?? Date.now;
-  // Called as a function of its own: some runtimes refuse a fetch with another `this`.
-  const fetcher: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
-  const keys = keysOf(options.keys ?? `${issuerUrl}/.well-known/jwks.json`, fetcher, now);
-  const feed = feedOf(options.revocations ?? {}, issuerUrl, { fetch: fetcher, now, leewaySeconds });
-  const kept = new Map<string, Kept>();
+  const checked = checkOptions(options);
+  const { now, onStale, staleAfterSeconds } = checked;
+  const accesses = createAccesses(checked);
+  const { feed } = checked;
   let isClosed = false;
-
-  const check = async (token: string, nowSeconds: number): Promise<Access> => {
-    const parts = readCompact(token, subject);
-    if (!isAccessHeader(parts)) refuseToken(subject, "its type is not at+jwt");
-    const { kid } = parts;
-    const jwk = kid === undefined ? undefined : await keys.find(kid);
-    if (kid === undefined || jwk === undefined) return refuseToken(subject, "its key is unknown");
-    await checkSignature(parts, jwk, algorithms, subject);
-    const access = frozen(checkAccessClaims(parts.payload, { issuer, audience, nowSeconds, leewaySeconds })) as Access;
-    if (cacheMax > 0) {
-      const [oldest] = kept.keys();
-      if (kept.size >= cacheMax && oldest !== undefined) kept.delete(oldest);
-      kept.set(token, { access, kid, jwk });
-    }
-    return access;
-  };
-  const accessOf = (token: string): Access | Promise<Access> => {
-    const nowSeconds = now() / 1000;
-    const known = kept.get(token);
-    if (known === undefined) return check(token, nowSeconds);
-    if (keys.isCurrent(known.kid, known.jwk)) {
-      if (hasExpired(known.access, { nowSeconds, leewaySeconds })) {
-        kept.delete(token);
-        refuseToken(subject, "it has expired");
-      }
-      // Keys that are due are asked for, while nobody waits.
-      void keys.find(known.kid);
-      return known.access;
-    }
-    kept.delete(token);
-    return check(token, nowSeconds);
-  };
   const checkRevoked = (access: Access): Access => {
     if (feed === undefined) return access;
     if (feed.isRevoked(access)) refuseToken(subject, "its session was ended or its claims are out of date");
@@ -164,11 +115,10 @@ export function createVerifier(options: VerifierOptions): Verifier {
     }
     return access;
   };
-
   return {
     async verify(token) {
       if (isClosed) throw unavailable("This verifier was closed.");
-      const access = await accessOf(token);
+      const access = await accesses.of(token);
       await feed?.refresh();
       return checkRevoked(access);
     },
@@ -179,8 +129,93 @@ export function createVerifier(options: VerifierOptions): Verifier {
     close() {
       isClosed = true;
       feed?.close();
-      kept.clear();
+      accesses.clear();
     },
+  };
+}
+
+/** What the options mean. */
+interface Checked {
+  readonly issuer: string;
+  readonly audience: string;
+  readonly algorithms: readonly JwsAlgorithm[];
+  readonly onStale: "fail-closed" | "fail-open";
+  readonly staleAfterSeconds: number;
+  readonly leewaySeconds: number;
+  readonly cacheMax: number;
+  readonly now: () => number;
+  readonly keys: Keys;
+  readonly feed: Feed | undefined;
+}
+
+function checkOptions(options: VerifierOptions): Checked {
+  const { issuer, audience, algorithms = asymmetric, onStale = "fail-closed" } = options;
+  const issuerUrl = checkedUrl(issuer, "issuer").replace(/\/$/, "");
+  if (typeof audience !== "string" || audience === "") throw invalid("audience", "a text");
+  if (algorithms.length === 0 || !algorithms.every((each) => asymmetric.includes(each))) {
+    throw invalid("algorithms", `a list of ${asymmetric.join(", ")}`);
+  }
+  if (onStale !== "fail-closed" && onStale !== "fail-open") throw invalid("onStale", "fail-closed or fail-open");
+  const leewaySeconds = inRange("leewaySeconds", options.leewaySeconds ?? 30, 0, 60);
+  const now = options.now ?? runtimeNow;
+  // Called as a function of its own: some runtimes refuse a fetch with another `this`.
+  const fetcher: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
+  return {
+    issuer,
+    audience,
+    algorithms,
+    onStale,
+    leewaySeconds,
+    staleAfterSeconds: inRange("staleAfterSeconds", options.staleAfterSeconds ?? 60, 1, 3_600),
+    cacheMax: inRange("cacheMax", options.cacheMax ?? 10_000, 0, 1_000_000),
+    now,
+    keys: keysOf(options.keys ?? `${issuerUrl}/.well-known/jwks.json`, fetcher, now),
+    feed: feedOf(options.revocations ?? {}, issuerUrl, { fetch: fetcher, now, leewaySeconds }),
+  };
+}
+
+interface Kept {
+  readonly access: Access;
+  readonly kid: string;
+  readonly jwk: Jwk;
+}
+
+/** Signature and claims of tokens; the results are kept, the oldest go first. */
+function createAccesses({ issuer, audience, algorithms, leewaySeconds, cacheMax, now, keys }: Checked): {
+  of(token: string): Access | Promise<Access>;
+  clear(): void;
+} {
+  const kept = new Map<string, Kept>();
+  const keep = (token: string, result: Kept): void => {
+    const [oldest] = kept.keys();
+    if (kept.size >= cacheMax && oldest !== undefined) kept.delete(oldest);
+    if (cacheMax > 0) kept.set(token, result);
+  };
+  const check = async (token: string, nowSeconds: number): Promise<Access> => {
+    const parts = readCompact(token, subject);
+    if (!isAccessHeader(parts)) refuseToken(subject, "its type is not at+jwt");
+    const { kid } = parts;
+    const jwk = kid === undefined ? undefined : await keys.find(kid);
+    if (kid === undefined || jwk === undefined) return refuseToken(subject, "its key is unknown");
+    await checkSignature(parts, jwk, algorithms, subject);
+    const access = frozen(checkAccessClaims(parts.payload, { issuer, audience, nowSeconds, leewaySeconds })) as Access;
+    keep(token, { access, kid, jwk });
+    return access;
+  };
+  return {
+    of(token) {
+      const nowSeconds = now() / 1000;
+      const known = kept.get(token);
+      if (known === undefined) return check(token, nowSeconds);
+      const isExpired = hasExpired(known.access, { nowSeconds, leewaySeconds });
+      if (isExpired || !keys.isCurrent(known.kid, known.jwk)) kept.delete(token);
+      if (isExpired) refuseToken(subject, "it has expired");
+      if (!kept.has(token)) return check(token, nowSeconds);
+      // Keys that are due are asked for, while nobody waits.
+      void keys.find(known.kid);
+      return known.access;
+    },
+    clear: () => kept.clear(),
   };
 }
 

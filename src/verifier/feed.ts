@@ -4,6 +4,8 @@
 import type { AccessClaims } from "../core/access-claims.ts";
 import { createEventReader, type Page, readPage } from "./feed-pages.ts";
 import { ask, type Fetch, readText } from "./fetching.ts";
+import { pauseAbout, startTimer } from "./platform.ts";
+import { Revocations } from "./revocations.ts";
 
 /** How the feed is followed. */
 export interface FeedOptions {
@@ -43,166 +45,154 @@ const pauseMilliseconds = { first: 50, most: 800 };
 const firstMilliseconds = 3_000;
 /** Entries that are kept; beyond it the oldest go, and the feed counts as lost until it is caught up anew. */
 const entriesMax = 1_000_000;
-const sweepEntries = 10_000;
 
-/** Entries by session or subject. */
-class Revocations {
-  readonly #bySession = new Map<string, { exp: number }>();
-  readonly #bySubject = new Map<string, { exp: number; notBefore: number }>();
-  #sweepAt = sweepEntries;
+class FollowedFeed implements Feed {
+  readonly #options: FeedOptions;
+  readonly #revocations = new Revocations();
+  readonly #listeners = new Set<() => void>();
+  readonly #closing = new AbortController();
+  #cursor: string | undefined;
+  /** When the issuer last said that everything was told. Milliseconds. */
+  #toldAt = Number.NEGATIVE_INFINITY;
+  #starting: Promise<void> | undefined;
+  #isStarted = false;
+  #polling: Promise<void> | undefined;
+  #polledAt = Number.NEGATIVE_INFINITY;
 
-  get size(): number {
-    return this.#bySession.size + this.#bySubject.size;
+  constructor(options: FeedOptions) {
+    this.#options = options;
   }
 
-  add({ revocations }: Page, nowSeconds: number): void {
-    for (const { sid, sub, notBefore, exp } of revocations) {
-      if (sid !== undefined) this.#bySession.set(sid, { exp: Math.max(exp, this.#bySession.get(sid)?.exp ?? 0) });
-      if (sub === undefined) continue;
-      const before = this.#bySubject.get(sub);
-      const latest = Math.max(notBefore, before?.notBefore ?? 0);
-      this.#bySubject.set(sub, { exp: Math.max(exp, before?.exp ?? 0), notBefore: latest });
-    }
-    if (this.size < this.#sweepAt) return;
-    for (const map of [this.#bySession, this.#bySubject]) {
-      for (const [key, { exp }] of map) if (exp < nowSeconds) map.delete(key);
-    }
-    this.#sweepAt = Math.max(sweepEntries, 2 * this.size);
+  staleFor(): number {
+    return Math.max(0, this.#options.now() - this.#toldAt) / 1000;
   }
 
-  has({ sid, sub, iat }: Pick<AccessClaims, "sid" | "sub" | "iat">): boolean {
-    if (this.#bySession.has(sid)) return true;
-    const subject = this.#bySubject.get(sub);
-    return subject !== undefined && iat < subject.notBefore;
+  isRevoked(claims: Pick<AccessClaims, "sid" | "sub" | "iat">): boolean {
+    return this.#revocations.has(claims);
   }
-}
 
-/** Starts to follow; a stream at the first {@link Feed.refresh}, since some runtimes allow no request before one came in. */
-export function followFeed(options: FeedOptions): Feed {
-  const { url, token, mode, now, fetch: fetcher } = options;
-  const revocations = new Revocations();
-  const listeners = new Set<() => void>();
-  const closing = new AbortController();
-  let cursor: string | undefined;
-  let toldAt = Number.NEGATIVE_INFINITY;
-  let following: Promise<void> | undefined;
-  let polling: Promise<void> | undefined;
-  let polledAt = Number.NEGATIVE_INFINITY;
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => {
+      this.#listeners.delete(listener);
+    };
+  }
 
-  const staleFor = (): number => Math.max(0, now() - toldAt) / 1000;
-  const headersFor = (accept: string): Record<string, string> => ({
-    accept,
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
-  });
-  const here = (): string => {
+  close(): void {
+    this.#closing.abort();
+  }
+
+  refresh(): Promise<void> | undefined {
+    if (this.#closing.signal.aborted) return undefined;
+    return this.#options.mode === "stream" ? this.#startStream() : this.#pollIfDue();
+  }
+
+  #ask(accept: string, signal: AbortSignal): Promise<Response> {
+    const { url, token, fetch: fetcher } = this.#options;
     const target = new URL(url);
-    if (cursor !== undefined) target.searchParams.set("after", cursor);
-    return target.href;
-  };
-  const take = (page: Page): void => {
-    cursor = page.cursor;
+    if (this.#cursor !== undefined) target.searchParams.set("after", this.#cursor);
+    const authorization = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    return ask(fetcher, target.href, { accept, ...authorization }, signal);
+  }
+
+  #take(page: Page): void {
+    const { now, leewaySeconds } = this.#options;
+    this.#cursor = page.cursor;
     if (page.revocations.length === 0) return;
-    revocations.add(page, now() / 1000 - options.leewaySeconds);
-    if (revocations.size > entriesMax) throw new Error(`more than ${entriesMax} sessions are revoked at once`);
-    for (const listener of listeners) listener();
-  };
+    this.#revocations.add(page, now() / 1000 - leewaySeconds);
+    for (const listener of this.#listeners) listener();
+    if (this.#revocations.size > entriesMax) throw new Error(`more than ${entriesMax} entries live at once`);
+  }
+
+  /** Asks when the last answer is too old; whoever comes meanwhile waits for the same answer. */
+  #pollIfDue(): Promise<void> | undefined {
+    const { now, pollSeconds } = this.#options;
+    const due = pollSeconds * 1000;
+    if (now() - this.#toldAt < due) return undefined;
+    if (this.#polling !== undefined) return this.#polling;
+    // A feed that does not answer is not asked by every request.
+    if (now() - this.#polledAt < Math.min(due, pauseMilliseconds.most)) return undefined;
+    this.#polledAt = now();
+    this.#polling = this.#poll()
+      .catch(() => undefined)
+      .finally(() => {
+        this.#polling = undefined;
+      });
+    return this.#polling;
+  }
 
   /** Reads pages until one is empty. */
-  const poll = async (): Promise<void> => {
+  async #poll(): Promise<void> {
     for (let count = 0; count < pagesMax; count += 1) {
-      const askedAt = now();
-      const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(answerMilliseconds)]);
-      const response = await ask(fetcher, here(), headersFor("application/json"), signal);
-      const page = readPage(await readText(response, pageBytesMax));
-      take(page);
+      const askedAt = this.#options.now();
+      const signal = AbortSignal.any([this.#closing.signal, AbortSignal.timeout(answerMilliseconds)]);
+      const page = readPage(await readText(await this.#ask("application/json", signal), pageBytesMax));
+      this.#take(page);
       if (page.revocations.length > 0) continue;
-      toldAt = askedAt;
+      this.#toldAt = askedAt;
       return;
     }
     throw new Error("the feed has no end");
-  };
+  }
+
+  /** Resolves with the first page, or after a while without it. */
+  #startStream(): Promise<void> | undefined {
+    if (this.#isStarted) return undefined;
+    this.#starting ??= new Promise((resolve) => {
+      const started = (): void => {
+        cancel();
+        this.#isStarted = true;
+        resolve();
+      };
+      const cancel = startTimer(started, firstMilliseconds);
+      void this.#follow(started);
+    });
+    return this.#starting;
+  }
+
+  /** One connection after the other, until the end. */
+  async #follow(onTold: () => void): Promise<void> {
+    const { signal } = this.#closing;
+    let pause = pauseMilliseconds.first;
+    while (!signal.aborted) {
+      const before = this.#toldAt;
+      await this.#stream(onTold).catch(() => undefined);
+      if (signal.aborted) return;
+      if (this.#toldAt !== before) pause = pauseMilliseconds.first;
+      await pauseAbout(pause);
+      pause = Math.min(2 * pause, pauseMilliseconds.most);
+    }
+  }
 
   /** One connection, until it ends or is silent for too long. */
-  const stream = async (onTold: () => void): Promise<void> => {
+  async #stream(onTold: () => void): Promise<void> {
     const connection = new AbortController();
     const end = (): void => connection.abort();
-    closing.signal.addEventListener("abort", end);
-    let timer = setTimeout(end, answerMilliseconds);
+    this.#closing.signal.addEventListener("abort", end);
+    let cancel = startTimer(end, answerMilliseconds);
     try {
-      const response = await ask(fetcher, here(), headersFor("text/event-stream"), connection.signal);
+      const response = await this.#ask("text/event-stream", connection.signal);
       const reader = (response.body as ReadableStream<Uint8Array>).getReader();
       const decoder = new TextDecoder();
-      const read = createEventReader((data) => take(readPage(data)));
+      const read = createEventReader((data) => this.#take(readPage(data)));
       for (;;) {
-        clearTimeout(timer);
-        timer = setTimeout(end, silenceMilliseconds);
+        cancel();
+        cancel = startTimer(end, silenceMilliseconds);
         const { done, value } = await reader.read();
         if (done) return;
         read(decoder.decode(value, { stream: true }));
-        toldAt = now();
+        this.#toldAt = this.#options.now();
         onTold();
       }
     } finally {
-      clearTimeout(timer);
-      closing.signal.removeEventListener("abort", end);
-      connection.abort();
+      cancel();
+      this.#closing.signal.removeEventListener("abort", end);
+      end();
     }
-  };
-  const follow = async (onTold: () => void): Promise<void> => {
-    let pause = pauseMilliseconds.first;
-    while (!closing.signal.aborted) {
-      const before = toldAt;
-      await stream(onTold).catch(() => undefined);
-      if (closing.signal.aborted) return;
-      if (toldAt !== before) pause = pauseMilliseconds.first;
-      await new Promise((resolve) => setTimeout(resolve, pause * (0.5 + Math.random() / 2)));
-      pause = Math.min(2 * pause, pauseMilliseconds.most);
-    }
-  };
+  }
+}
 
-  const refreshStream = (): Promise<void> | undefined => {
-    if (following === undefined) {
-      following = new Promise((resolve) => {
-        const start = (): void => {
-          clearTimeout(timer);
-          isStarted = true;
-          resolve();
-        };
-        const timer = setTimeout(start, firstMilliseconds);
-        void follow(start);
-      });
-    }
-    return isStarted ? undefined : following;
-  };
-  let isStarted = false;
-  const refreshPoll = (): Promise<void> | undefined => {
-    const most = options.pollSeconds * 1000;
-    if (now() - toldAt < most) return undefined;
-    if (polling !== undefined) return polling;
-    // A feed that does not answer is not asked by every request.
-    if (now() - polledAt < Math.min(most, pauseMilliseconds.most)) return undefined;
-    polledAt = now();
-    polling = poll()
-      .catch(() => undefined)
-      .finally(() => {
-        polling = undefined;
-      });
-    return polling;
-  };
-
-  return {
-    staleFor,
-    refresh: () => {
-      if (closing.signal.aborted) return undefined;
-      return mode === "stream" ? refreshStream() : refreshPoll();
-    },
-    isRevoked: (claims) => revocations.has(claims),
-    onChange(listener) {
-      listeners.add(listener);
-      return () => {
-        listeners.delete(listener);
-      };
-    },
-    close: () => closing.abort(),
-  };
+/** Starts to follow, at the first {@link Feed.refresh}: some runtimes allow no request before one came in. */
+export function followFeed(options: FeedOptions): Feed {
+  return new FollowedFeed(options);
 }

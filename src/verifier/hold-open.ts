@@ -3,6 +3,7 @@
 
 import { PawlError } from "../core/errors.ts";
 import type { Access, Verifier } from "./create-verifier.ts";
+import { startTimer } from "./platform.ts";
 
 /** Why a connection has to be closed: the name says it, the number is a close code of WebSockets (RFC 6455 section 7.4.2). */
 export type EndReason =
@@ -48,11 +49,11 @@ export async function holdOpen(verifier: Verifier, token: string, options: HoldO
     throw new PawlError("csrf_rejected", "This page may not open a connection here.");
   }
   let access = await verifier.verify(token);
-  let timer: ReturnType<typeof setTimeout> | undefined;
+  let cancel = (): void => {};
   let isOver = false;
   const stop = (): void => {
     isOver = true;
-    clearTimeout(timer);
+    cancel();
     unwatch();
   };
   const end = (why: EndReason): void => {
@@ -61,14 +62,11 @@ export async function holdOpen(verifier: Verifier, token: string, options: HoldO
     onEnd(why);
   };
   const sleep = (): void => {
-    clearTimeout(timer);
+    cancel();
     const left = access.exp * 1000 - verifier.now();
     if (left <= 0) end({ reason: "expired", closeCode: 4002 });
-    else {
-      timer = setTimeout(sleep, Math.min(left, sleepMillisecondsMax));
-      // The connection keeps a process alive, not its end. Elsewhere than in Node.js a timer is a number.
-      timer.unref?.();
-    }
+    // The connection keeps a process alive, not its end.
+    else cancel = startTimer(sleep, Math.min(left, sleepMillisecondsMax), true);
   };
   const unwatch = verifier.onRevocations(() => {
     if (verifier.isRevoked(access)) end({ reason: "revoked", closeCode: 4001 });

@@ -27,7 +27,14 @@ const layers: Readonly<Record<string, Layer>> = {
   http: { from: ["http/", "engine/", "core/"], node: true },
   adapters: { from: ["adapters/", "http/", "engine/", "core/"], node: true },
   verifier: {
-    from: ["verifier/", "core/access-claims.ts", "core/base64url.ts", "core/bearer.ts", "core/compact.ts", "core/errors.ts"],
+    from: [
+      "verifier/",
+      "core/access-claims.ts",
+      "core/base64url.ts",
+      "core/bearer.ts",
+      "core/compact.ts",
+      "core/errors.ts",
+    ],
     node: ["node:crypto"],
   },
   client: { from: ["client/"], node: [], typesFree: true },
