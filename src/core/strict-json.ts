@@ -7,28 +7,52 @@ export const nestingMax = 16;
 
 const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 
-/** The tokens of a text that is known to be JSON: strings, numbers, punctuation. */
-const tokens = /"(?:[^"\\]|\\.)*"|-?\d[\d.eE+-]*|[{}[\],:]/g;
+const quote = 0x22;
+const backslash = 0x5c;
 
-/** True when no object has a member twice, every number is finite and nothing lies too deep. */
+/** Where the string that begins at `start` has its closing quote, in a text that is known to be JSON. */
+function endOfString(json: string, start: number): number {
+  let at = start + 1;
+  for (let code = json.charCodeAt(at); code !== quote; code = json.charCodeAt(at)) at += code === backslash ? 2 : 1;
+  return at;
+}
+
+/** Where the number that begins at `start` has its last character. */
+function endOfNumber(json: string, start: number): number {
+  let at = start;
+  while (/[\d.eE+-]/.test(json.charAt(at + 1))) at += 1;
+  return at;
+}
+
+/** True when no object of a text that is known to be JSON has a member twice, every number is finite and nothing lies too deep. */
 function isUnambiguous(json: string): boolean {
   // For an object the names that it has so far, for an array nothing.
   const open: (Set<string> | undefined)[] = [];
-  let last = "";
-  for (const [token] of json.matchAll(tokens)) {
-    const names = open.at(-1);
-    if (token === "{" || token === "[") {
-      if (open.length === nestingMax) return false;
-      open.push(token === "{" ? new Set() : undefined);
-    } else if (token === "}" || token === "]") open.pop();
-    else if (token.startsWith('"')) {
-      if (names !== undefined && last !== ":") {
-        const name = JSON.parse(token) as string;
-        if (names.has(name)) return false;
-        names.add(name);
+  let isValue = false;
+  for (let at = 0; at < json.length; at += 1) {
+    const char = json.charAt(at);
+    if (char === '"') {
+      const end = endOfString(json, at);
+      const names = open.at(-1);
+      if (names !== undefined && !isValue) {
+        const name = json.slice(at + 1, end);
+        const meant = name.includes("\\") ? (JSON.parse(`"${name}"`) as string) : name;
+        if (names.has(meant)) return false;
+        names.add(meant);
       }
-    } else if (token !== "," && token !== ":" && !Number.isFinite(Number(token))) return false;
-    last = token;
+      at = end;
+    } else if (char === ":") isValue = true;
+    else if (char === ",") isValue = false;
+    else if (char === "{" || char === "[") {
+      if (open.length === nestingMax) return false;
+      open.push(char === "{" ? new Set() : undefined);
+      isValue = false;
+    } else if (char === "}" || char === "]") open.pop();
+    else if (char === "-" || (char >= "0" && char <= "9")) {
+      const end = endOfNumber(json, at);
+      if (!Number.isFinite(Number(json.slice(at, end + 1)))) return false;
+      at = end;
+    }
   }
   return true;
 }

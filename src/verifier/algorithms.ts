@@ -1,7 +1,8 @@
-// The signature algorithms that WebCrypto has in every runtime (RFC 7518 section 3, RFC 8037), and which key is for which.
+// The signature algorithms that WebCrypto has in every runtime, or the crypto of Node.js in its place (RFC 7518 section 3, RFC 8037), and which key is for which.
 // The algorithm follows from the key; what a token names must agree with it.
 
 import { decodeBase64url } from "../core/base64url.ts";
+import { nodeCrypto } from "./platform.ts";
 
 /** A key as JSON (RFC 7517). */
 export type Jwk = Readonly<Record<string, unknown>>;
@@ -141,10 +142,34 @@ function isWellFormed(scheme: Scheme, signature: Uint8Array): boolean {
 }
 
 /** Checks signatures of one key and one algorithm. */
-export type SignatureCheck = (data: Uint8Array<ArrayBuffer>, signature: Uint8Array<ArrayBuffer>) => Promise<boolean>;
+export type SignatureCheck = (
+  data: Uint8Array<ArrayBuffer>,
+  signature: Uint8Array<ArrayBuffer>,
+) => boolean | Promise<boolean>;
 
 /** What was made of a JWK, for as long as it lives: at most one for each algorithm. */
 const checks = new WeakMap<Jwk, Map<string, Promise<SignatureCheck | undefined>>>();
+
+/** The same with the crypto of Node.js. @throws the module's error for what is no key */
+function nativeCheck(
+  native: NonNullable<ReturnType<typeof nodeCrypto>>,
+  scheme: Scheme,
+  alg: string,
+  jwk: JsonWebKey,
+): SignatureCheck {
+  const { RSA_PKCS1_PADDING, RSA_PKCS1_PSS_PADDING } = native.constants;
+  const size = Number(alg.slice(2));
+  const forms: Readonly<Record<string, object>> = {
+    EC: { dsaEncoding: "ieee-p1363" },
+    OKP: {},
+    RSA: alg.startsWith("PS")
+      ? { padding: RSA_PKCS1_PSS_PADDING, saltLength: size / 8 }
+      : { padding: RSA_PKCS1_PADDING },
+  };
+  const hash = scheme.kty === "OKP" ? null : `sha${size}`;
+  const key = { key: native.createPublicKey({ key: { ...jwk }, format: "jwk" }), ...forms[scheme.kty] };
+  return (data, signature) => isWellFormed(scheme, signature) && native.verify(hash, data, key, signature);
+}
 
 async function createCheck(jwk: Jwk, alg: string): Promise<SignatureCheck | undefined> {
   const scheme = schemes.get(alg);
@@ -152,6 +177,8 @@ async function createCheck(jwk: Jwk, alg: string): Promise<SignatureCheck | unde
   const names = ["kty", ...(membersOf[scheme.kty] as readonly string[])];
   const plain = Object.fromEntries(names.map((name) => [name, jwk[name]])) as JsonWebKey;
   try {
+    const native = nodeCrypto();
+    if (native !== undefined && scheme.kty !== "oct") return nativeCheck(native, scheme, alg, plain);
     const key = await crypto.subtle.importKey("jwk", plain, scheme.forImport, false, ["verify"]);
     return async (data, signature) =>
       isWellFormed(scheme, signature) && (await crypto.subtle.verify(scheme.forVerify, key, signature, data));

@@ -1,6 +1,7 @@
 // verifyJws against vectors that others wrote (test/vectors/README.md), and against forms that they leave out.
 
 import assert from "node:assert/strict";
+import { spawnSync } from "node:child_process";
 import { createHmac } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { describe, test } from "node:test";
@@ -30,6 +31,19 @@ describe("Wycheproof", () => {
     assert.equal(casesOf("json_web_key_test").length, 26);
     assert.deepEqual(await wrongVerdicts("json_web_key_test"), []);
   });
+});
+
+/** The run below is the same file again; it does not start another. */
+const isSecond = process.env.PAWL_TEST_WEBCRYPTO === "1";
+
+test("all of this through WebCrypto alone, as in runtimes without the crypto of Node.js", { skip: isSecond }, () => {
+  const { status, stdout } = spawnSync(
+    process.execPath,
+    ["--import", "data:text/javascript,process.getBuiltinModule = undefined", "--test", import.meta.filename],
+    { encoding: "utf8", timeout: 120_000, env: { PATH: process.env.PATH, PAWL_TEST_WEBCRYPTO: "1" } },
+  );
+  assert.equal(status, 0, stdout);
+  assert.match(stdout, /^. pass [1-9]/m);
 });
 
 interface Example {
