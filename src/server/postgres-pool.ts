@@ -43,6 +43,7 @@ export async function openPostgres(url: string, canCreate: boolean, load: LoadPa
   const store = postgresStore(pool.library, {
     ...(parsed.schema === undefined ? {} : { schema: parsed.schema }),
     prepare: parsed.prepare,
+    notify: parsed.notify,
     migrate: canCreate,
     timeoutMilliseconds: callMilliseconds,
   });
@@ -51,11 +52,21 @@ export async function openPostgres(url: string, canCreate: boolean, load: LoadPa
     await store.close();
     await pool.end();
   };
+  const close = (): Promise<void> => {
+    ending ??= end();
+    return ending;
+  };
   return {
     ...store,
-    close: () => {
-      ending ??= end();
-      return ending;
+    close,
+    async open() {
+      try {
+        await store.open();
+      } catch (error) {
+        // Nobody closes what could not be opened, and its connections would keep the process.
+        await close().catch(() => undefined);
+        throw error;
+      }
     },
   };
 }

@@ -1,4 +1,4 @@
-// The URL of a Postgres store: what is ours in it (schema, prepare, connections) and what goes on to the database library.
+// The URL of a Postgres store: what is ours in it (schema, prepare, notify, connections) and what goes on to the database library.
 // Owns these parameters, their defaults and bounds. Opens nothing, and never repeats the URL: it may hold a password.
 
 import type { PawlError } from "../core/errors.ts";
@@ -11,6 +11,7 @@ export interface PostgresUrl {
   readonly connection: string;
   readonly schema: string | undefined;
   readonly prepare: boolean;
+  readonly notify: boolean;
   /** Connections of the pool. */
   readonly connections: number;
 }
@@ -19,8 +20,9 @@ const connectionsDefault = 10;
 const connectionsMax = 200;
 
 /**
- * Takes a `postgres://` URL apart: `schema` (default `pawl`), `prepare` (`true` or `false`, for poolers) and `connections`
- * (1 to 200, default 10) are ours, every other parameter is the library's.
+ * Takes a `postgres://` URL apart: `schema` (default `pawl`), `prepare` (`true` or `false`, for poolers), `notify`
+ * (`true` or `false`, for databases without NOTIFY) and `connections` (1 to 200, default 10) are ours, every other parameter
+ * is the library's.
  * @throws Refused
  */
 export function readPostgresUrl(text: string): PostgresUrl {
@@ -37,14 +39,22 @@ export function readPostgresUrl(text: string): PostgresUrl {
   };
   const schema = take("schema");
   const prepare = take("prepare") ?? "true";
+  const notify = take("notify") ?? "true";
   const connections = take("connections") ?? String(connectionsDefault);
   if (schema !== undefined) checkSchema(schema);
   if (prepare !== "true" && prepare !== "false") throw new Refused("prepare is true or false");
+  if (notify !== "true" && notify !== "false") throw new Refused("notify is true or false");
   if (!/^\d{1,3}$/.test(connections) || Number(connections) < 1 || Number(connections) > connectionsMax) {
     throw new Refused(`connections is a whole number from 1 to ${connectionsMax}`);
   }
   const rest = parameters.size === 0 ? "" : `?${parameters}`;
-  return { connection: base + rest, schema, prepare: prepare === "true", connections: Number(connections) };
+  return {
+    connection: base + rest,
+    schema,
+    prepare: prepare === "true",
+    notify: notify === "true",
+    connections: Number(connections),
+  };
 }
 
 function checkSchema(schema: string): void {

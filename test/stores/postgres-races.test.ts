@@ -111,7 +111,7 @@ describe("races on Postgres", { skip: postgresMissing(18) }, () => {
   it("a database that undoes one of two statements at once still lets exactly one of many writers win", async (t) => {
     const url = new URL(await server.url());
     url.searchParams.set("options", "-c default_transaction_isolation=serializable");
-    const pool = new pg.Pool({ connectionString: url.href, max: 8 });
+    const pool = new pg.Pool({ connectionString: url.href, max: 40 });
     t.after(() => pool.end());
     const store = postgresStore(pool, { schema: fresh() });
     await store.open();
@@ -130,5 +130,13 @@ describe("races on Postgres", { skip: postgresMissing(18) }, () => {
       assert.equal((await Promise.all(writes)).filter(Boolean).length, 1);
     }
     assert.equal((await store.revocationsAfter(undefined, 0, 100)).revocations.length, 10);
+    // Endings of many sessions at once all append to the one feed.
+    const records = Array.from({ length: 200 }, () => samples.record());
+    for (const record of records) await store.insert(record);
+    const endings = records.map((record) =>
+      store.commit(samples.ended(record), 1, { sid: record.sid, notBefore: 1, exp: 2_000_000_000 }),
+    );
+    assert.deepEqual(new Set(await Promise.all(endings)), new Set([true]));
+    assert.equal((await store.revocationsAfter(undefined, 0, 1_000)).revocations.length, 210);
   });
 });
