@@ -37,7 +37,8 @@ export async function withStore(
   const store = await createStore(settings.store, directory, create);
   // Without an algorithm of its own: a command must not change the one that the running server was given.
   const { algorithm: _theServers, ...options } = engineOptions(settings, store, issuer);
-  const sessions = await createSessions(options);
+  // Nor make a key because it is time: that is the server's too.
+  const sessions = await createSessions({ ...options, keyRotationSeconds: 0 });
   try {
     const accounts = createAccounts({ store, platform: sessions.platform, registration: "open", throttle: false });
     return await work({ sessions, accounts });

@@ -12,7 +12,7 @@ import { bumpClaims } from "./claims.ts";
 import type { Context } from "./context.ts";
 import { logout, revoke, revokeAll } from "./ending.ts";
 import { authenticate, inspect, revokeToken } from "./inspection.ts";
-import { openKeyRing } from "./key-ring.ts";
+import { checkKeyRotation, openKeyRing } from "./key-ring.ts";
 import { createRevocationFeed } from "./revocation-feed.ts";
 import { confirm, refresh } from "./rotation.ts";
 import { createForeignSecrets, openSecretRing } from "./secrets.ts";
@@ -48,6 +48,7 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
   if (algorithm !== undefined && !["ES256", "EdDSA", "RS256"].includes(algorithm)) {
     throw new PawlError("invalid_option", "algorithm must be ES256, EdDSA or RS256", { field: "algorithm" });
   }
+  const rotationSeconds = checkKeyRotation(options.keyRotationSeconds);
   const { store } = options;
   await store.open();
   const clock = await openStoreClock(store, local);
@@ -55,7 +56,7 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
     const platform = clock === undefined ? local : { ...local, clock };
     const secret = options.secret ?? (await embeddedSecret(store, platform.entropy));
     const secrets = await openSecretRing(store, platform.clock, policy, secret);
-    const keyRing = await openKeyRing({ store, platform, secrets, algorithm });
+    const keyRing = await openKeyRing({ store, platform, secrets, algorithm, rotationSeconds });
     const accessLifetime = await openAccessLifetime(store, platform.clock, policy);
     const foreignSecrets = createForeignSecrets(store, platform);
     const listeners = new Set<(event: SessionEvent) => void>();
@@ -169,7 +170,7 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>, 
   };
 }
 
-/** Purges once a minute and picks up key changes of other processes. A failure waits for the next time. */
+/** Purges once a minute, picks up key changes of other processes, makes the next key when it is time. A failure waits for the next time. */
 function startBackground(context: Context, purge: Sessions["purge"]): () => void {
   const { scheduler } = context.platform;
   const ignore = (): void => {};
@@ -194,7 +195,10 @@ function startBackground(context: Context, purge: Sessions["purge"]): () => void
       });
   });
   const stopReload = scheduler.every(reloadMilliseconds, () => {
-    context.keyRing.reload().catch(ignore);
+    context.keyRing
+      .reload()
+      .then(() => context.keyRing.rotateIfDue())
+      .catch(ignore);
     context.accessLifetime.reload().catch(ignore);
   });
   return () => {

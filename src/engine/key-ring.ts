@@ -18,6 +18,10 @@ export const jwksMaxAgeSeconds = 300;
  * the difference of clocks. Not this process's own lifetime: another one may sign longer tokens.
  */
 const keepSeconds = accessTtlSecondsMax + 60;
+/** How long a key signs before the next one takes over by itself, when nothing else is asked for: 90 days. */
+const rotationSecondsDefault = 90 * 86_400;
+const rotationSecondsMin = 86_400;
+const rotationSecondsMax = 400 * 86_400;
 const documentKey = "signing-keys";
 const writeRoundsMax = 16;
 const keysMax = 16;
@@ -51,6 +55,8 @@ export interface KeyRing {
   views(): readonly KeyView[];
   /** Publishes a new key, which signs after {@link jwksMaxAgeSeconds}. @throws PawlError `invalid_request` when too many wait. */
   rotate(): Promise<KeyView>;
+  /** The same when the newest key has signed for as long as the schedule says; of many nodes one does it. */
+  rotateIfDue(): Promise<void>;
   /** Removes a key at once. Resolves false when there is no such key. */
   revoke(kid: string): Promise<boolean>;
   /** Reads what other processes changed. */
@@ -63,6 +69,16 @@ interface KeyRingInput {
   readonly secrets: SecretRing;
   /** `undefined`: that of the newest key, ES256 when there is none. */
   readonly algorithm: Algorithm | undefined;
+  /** How long a key signs; 0: until somebody rotates by hand. */
+  readonly rotationSeconds: number;
+}
+
+/** Returns the schedule. @throws PawlError `invalid_option` */
+export function checkKeyRotation(seconds: number = rotationSecondsDefault): number {
+  const isInRange = seconds >= rotationSecondsMin && seconds <= rotationSecondsMax;
+  if (Number.isInteger(seconds) && (seconds === 0 || isInRange)) return seconds;
+  const accepted = `keyRotationSeconds must be 0 or a whole number from ${rotationSecondsMin} to ${rotationSecondsMax}`;
+  throw new PawlError("invalid_option", accepted, { field: "keyRotationSeconds" });
 }
 
 /** Opens the ring: makes the first key on an empty store, re-seals under a new secret, drops what is over. */
@@ -93,6 +109,18 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
   await change((keys) => bringUpToDate(keys, input));
   const now = (): number => input.platform.clock.now();
   const present = (): LoadedKey[] => loaded.filter((key) => now() < key.lapsesAt);
+  const makeNext = async (keys: readonly StoredKey[]): Promise<StoredKey[]> => {
+    const needed = stillNeeded(keys, now());
+    if (needed.length < keysMax) {
+      return [...needed, await makeKey(input, algorithmFor(needed, input), now() + jwksMaxAgeSeconds * 1000)];
+    }
+    throw new PawlError("invalid_request", `At most ${keysMax} signing keys are kept; an older one goes within a day.`);
+  };
+  /** True when the newest key signs, and has done so for as long as it should. */
+  const isDue = (keys: readonly StoredKey[]): boolean => {
+    const newest = Math.max(...keys.map(({ activeAt }) => activeAt));
+    return input.rotationSeconds > 0 && now() >= newest + input.rotationSeconds * 1000;
+  };
   return {
     signing: () => activeKey(loaded, now()).signing as SigningKey,
     verification: (kid) => {
@@ -102,18 +130,12 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
     jwks: () => ({ keys: present().map((key) => key.jwk) }),
     views: () => present().map((key) => viewOf(key, activeKey(loaded, now()), now())),
     rotate: async () => {
-      await change(async (keys) => {
-        const needed = stillNeeded(keys, now());
-        if (needed.length >= keysMax) {
-          throw new PawlError(
-            "invalid_request",
-            `At most ${keysMax} signing keys are kept; an older one goes within a day.`,
-          );
-        }
-        return [...needed, await makeKey(input, algorithmFor(needed, input), now() + jwksMaxAgeSeconds * 1000)];
-      });
+      await change(makeNext);
       const newest = loaded[0] as LoadedKey;
       return viewOf(newest, activeKey(loaded, now()), now());
+    },
+    rotateIfDue: async () => {
+      if (isDue(loaded)) await change(async (keys) => (isDue(keys) ? await makeNext(keys) : undefined));
     },
     revoke: async (kid) => {
       let isKnown = false;

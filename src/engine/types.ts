@@ -36,6 +36,11 @@ export interface SessionsOptions extends PolicyOptions {
    */
   readonly algorithm?: Algorithm;
   /**
+   * How long a signing key signs before the next one takes over by itself: published first, then signing after 300 s; of many
+   * processes on one store one makes it. Seconds, default 7,776,000 (90 days), 86,400 to 34,560,000; 0: only by hand.
+   */
+  readonly keyRotationSeconds?: number;
+  /**
    * At least 32 random bytes, base64url; during a rotation several, comma-separated, newest first. Default: what the
    * store provides (an embedded file store keeps `<file>.secret`, a memory store draws one per process).
    */

@@ -78,6 +78,14 @@ const table = {
     "ES256, EdDSA or RS256",
     read.readWord<Algorithm>("ES256", "EdDSA", "RS256"),
   ),
+  keyRotationSeconds: option(
+    "keyRotation",
+    "PAWL_KEY_ROTATION",
+    "key-rotation",
+    "90d",
+    `${duration} 1d to 400d, or off`,
+    read.readKeyRotation,
+  ),
   accessTtlSeconds: option(
     "accessTtl",
     "PAWL_ACCESS_TTL",
@@ -223,6 +231,8 @@ export interface Settings {
   readonly secret: string | undefined;
   readonly audience: string | undefined;
   readonly algorithm: Algorithm;
+  /** Seconds; 0: by hand only. `undefined`: as the engine has it. */
+  readonly keyRotationSeconds: number | undefined;
   readonly policy: Policy;
   readonly origins: readonly string[] | undefined;
   readonly registration: "open" | "closed" | undefined;
@@ -261,6 +271,7 @@ export function readSettings(sources: OptionSources): Settings {
     secret: values.secret,
     audience: values.audience,
     algorithm: values.algorithm ?? "ES256",
+    keyRotationSeconds: values.keyRotationSeconds,
     policy: checkPolicy(values, places),
     origins: values.origins,
     registration: values.registration,

@@ -17,6 +17,14 @@ export function readDuration(text: string): number {
   return Number(match[1]) * (unitSeconds[match[2] ?? ""] ?? 1);
 }
 
+/** A duration of at least a day, or `off`, which is 0. */
+export function readKeyRotation(text: string): number {
+  if (text === "off") return 0;
+  const seconds = readDuration(text);
+  if (seconds < 86_400 || seconds > 400 * 86_400) throw new Refused();
+  return seconds;
+}
+
 /** A whole number in decimal digits. */
 export function readWhole(min: number, max: number): (text: string) => number {
   return (text) => {

@@ -44,6 +44,7 @@ export function engineOptions(settings: Settings, store: Store, issuer: string):
     store,
     issuer,
     algorithm: settings.algorithm,
+    ...(settings.keyRotationSeconds === undefined ? {} : { keyRotationSeconds: settings.keyRotationSeconds }),
     ...(settings.audience === undefined ? {} : { audience: settings.audience }),
     ...(settings.secret === undefined ? {} : { secret: settings.secret }),
   };

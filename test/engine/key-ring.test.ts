@@ -40,6 +40,55 @@ test("one key is made on first start and found by the next process; twenty at on
   assert.equal(all[0]?.keys()[0]?.state, "active");
 });
 
+describe("by schedule", () => {
+  const daySeconds = 86_400;
+  /** Moves the clock in steps, and lets what its timers began come to an end. */
+  const pass = async (platform: SimulatedPlatform, seconds: number): Promise<void> => {
+    for (let step = 0; step < 4; step += 1) {
+      platform.clock.advance((seconds * 1000) / 4);
+      for (let turn = 0; turn < 50; turn += 1) await new Promise((resolve) => setImmediate(resolve));
+    }
+  };
+  test("twenty processes make one new key when it is time, not before; it signs once it was published for long enough", async () => {
+    const { open, platform } = stage("simulated");
+    const schedule = { keyRotationSeconds: 10 * daySeconds };
+    const maker = await open(schedule);
+    const [old] = maker.keys();
+    await maker.close();
+    platform.clock.advance((10 * daySeconds - 20) * 1000);
+    const all = await Promise.all(Array.from({ length: 20 }, () => open(schedule)));
+    const [first] = all as [Sessions];
+    await pass(platform, 16);
+    assert.equal(first.keys().length, 1);
+    await pass(platform, 16);
+    for (const sessions of all) {
+      const states = sessions.keys().map(({ state }) => state);
+      assert.deepEqual(states, ["published", "active"]);
+    }
+    assert.equal(new Set(all.flatMap((sessions) => sessions.keys().map(({ kid }) => kid))).size, 2);
+    const before = await first.issue({ subject: "u" });
+    assert.equal(kidOf(before.accessToken), old?.kid);
+    await pass(platform, 310);
+    const after = await first.issue({ subject: "u" });
+    assert.notEqual(kidOf(after.accessToken), old?.kid);
+    assert.ok(await all[7]?.authenticate(before.accessToken));
+    assert.ok(await all[8]?.authenticate(after.accessToken));
+    for (const sessions of all) await sessions.close();
+  });
+  test("0 is by hand only, and a wrong schedule is refused", async () => {
+    const { open, platform } = stage("simulated");
+    await (await open()).close();
+    platform.clock.advance(400 * daySeconds * 1000);
+    const sessions = await open({ keyRotationSeconds: 0 });
+    await pass(platform, 16);
+    assert.equal(sessions.keys().length, 1);
+    await sessions.close();
+    for (const bad of [1, 86_399, 34_560_001, 1.5 * daySeconds + 0.5, Number.NaN, -1]) {
+      await assert.rejects(open({ keyRotationSeconds: bad }), { code: "invalid_option" }, String(bad));
+    }
+  });
+});
+
 test("the store never sees a private key in the clear", async () => {
   const { open, store } = stage();
   const sessions = await open();

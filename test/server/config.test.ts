@@ -170,6 +170,7 @@ const bad: Readonly<Record<string, readonly string[]>> = {
   PAWL_SECRET: ["short", `${secret}=`, "a".repeat(42), `${secret},`, `${secret},${secret}`, "ä".repeat(50)],
   PAWL_AUDIENCE: ["a b", "a\nb", "x".repeat(256)],
   PAWL_ALG: ["HS256", "es256", "none", "PS256"],
+  PAWL_KEY_ROTATION: ["0", "23h", "401d", "never", "Off", "-1d"],
   PAWL_ACCESS_TTL: ["0", "-5m", "15 m", "15min", "1.5h", "2d", "86401", "infinity"],
   PAWL_IDLE_TTL: ["0", "401d", "34560001", "7w"],
   PAWL_SESSION_TTL: ["0s", "3651d", "forever"],
