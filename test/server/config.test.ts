@@ -50,6 +50,7 @@ describe("options", () => {
       secret: undefined,
       audience: undefined,
       algorithm: "ES256",
+      keyRotationSeconds: undefined,
       policy: {
         accessTtlSeconds: 900,
         idleTtlSeconds: 604_800,
@@ -91,6 +92,7 @@ describe("options", () => {
       secret,
       audience: "api",
       alg: "EdDSA",
+      keyRotation: "30d",
       accessTtl: "5m",
       idleTtl: "2d",
       sessionTtl: "9d",
