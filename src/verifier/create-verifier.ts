@@ -54,7 +54,7 @@ export interface VerifierOptions {
   readonly leewaySeconds?: number;
   /** Results that are kept. Default 10,000, 0 to 1,000,000. */
   readonly cacheMax?: number;
-  /** Default: the runtime's. In the process of the issuer, `(url, init) => handler.fetch(new Request(url, init), peer)`. */
+  /** Default: the runtime's. In the process of the issuer `(url, init) => handler.fetch(new Request(url, init))`. */
   readonly fetch?: Fetch;
   /** Milliseconds since the epoch. Default: the runtime's clock. */
   readonly now?: () => number;

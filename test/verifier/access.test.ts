@@ -89,7 +89,19 @@ describe("V1: size and shape", () => {
 });
 
 test("V2: the type is that of an access token, exactly", async () => {
-  for (const typ of ["JWT", undefined, "dpop+jwt", "at+JWT", "AT+JWT", "id+jwt", 1, "at+jwt "]) {
+  for (const typ of [
+    "JWT",
+    undefined,
+    "dpop+jwt",
+    "logout+jwt",
+    "secevent+jwt",
+    "token-introspection+jwt",
+    "at+JWT",
+    "AT+JWT",
+    "id+jwt",
+    1,
+    "at+jwt ",
+  ]) {
     await refused(forge(key, { ...header, typ }, claims), /type/);
   }
   assert.ok(await verifierAt().verify(forge(key, { ...header, typ: "application/at+jwt" }, claims)));
