@@ -232,8 +232,13 @@ function drop({ body }: Outgoing): void {
 /** The store says nothing: the client learns that it should come back, while its request is still alive. */
 function refuse(handler: Handler, entry: Entry): void {
   entry.refused = true;
-  const outgoing = handler.tooLate(entry.incoming);
-  send(entry.response, entry.incoming.method, outgoing, outgoing.body as WholeBody);
+  try {
+    const outgoing = handler.tooLate(entry.incoming);
+    send(entry.response, entry.incoming.method, outgoing, outgoing.body as WholeBody);
+  } catch {
+    // Nobody may be left without an answer and without an end.
+    entry.request.socket.destroy();
+  }
 }
 
 function abandon(entry: Entry, inFlight: InFlight): void {

@@ -6,7 +6,7 @@ import { checkAccessClaims, hasExpired, isAccessHeader } from "../core/access-cl
 import { readCompact, refuseToken } from "../core/compact.ts";
 import { PawlError } from "../core/errors.ts";
 import type { Jwk, JwsAlgorithm } from "./algorithms.ts";
-import { type Feed, followFeed } from "./feed.ts";
+import { type Feed, type FeedOptions, followFeed } from "./feed.ts";
 import { checkedUrl, type Fetch } from "./fetching.ts";
 import { checkSignature, type JwkSet } from "./jws.ts";
 import type { Keys } from "./keys.ts";
@@ -56,6 +56,8 @@ export interface VerifierOptions {
   readonly cacheMax?: number;
   /** Default: the runtime's. In the process of the issuer `(url, init) => handler.fetch(new Request(url, init))`. */
   readonly fetch?: Fetch;
+  /** Is told of every attempt to read keys or feed that failed, for a log. Default nobody; `cause` of a refusal has the last. */
+  readonly onError?: (error: unknown) => void;
   /** Milliseconds since the epoch. Default: the runtime's clock. */
   readonly now?: () => number;
 }
@@ -111,7 +113,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
     if (feed === undefined) return access;
     if (feed.isRevoked(access)) refuseToken(subject, "its session was ended or its claims are out of date");
     if (onStale === "fail-closed" && feed.staleFor() > staleAfterSeconds) {
-      throw unavailable("The revocations of the issuer cannot be read right now; retry.");
+      throw unavailable("The revocations of the issuer cannot be read right now; retry.", feed.lastError);
     }
     return access;
   };
@@ -160,6 +162,7 @@ function checkOptions(options: VerifierOptions): Checked {
   const now = options.now ?? runtimeNow;
   // Called as a function of its own: some runtimes refuse a fetch with another `this`.
   const fetcher: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
+  const parts = { fetch: fetcher, now, leewaySeconds, onError: quietly(options.onError) };
   return {
     issuer,
     audience,
@@ -169,8 +172,8 @@ function checkOptions(options: VerifierOptions): Checked {
     staleAfterSeconds: inRange("staleAfterSeconds", options.staleAfterSeconds ?? 60, 1, 3_600),
     cacheMax: inRange("cacheMax", options.cacheMax ?? 10_000, 0, 1_000_000),
     now,
-    keys: keysOf(options.keys ?? `${issuerUrl}/.well-known/jwks.json`, fetcher, now),
-    feed: feedOf(options.revocations ?? {}, issuerUrl, { fetch: fetcher, now, leewaySeconds }),
+    keys: keysOf(options.keys ?? `${issuerUrl}/.well-known/jwks.json`, parts),
+    feed: feedOf(options.revocations ?? {}, issuerUrl, parts),
   };
 }
 
@@ -211,8 +214,6 @@ function createAccesses({ issuer, audience, algorithms, leewaySeconds, cacheMax,
       if (isExpired || !keys.isCurrent(known.kid, known.jwk)) kept.delete(token);
       if (isExpired) refuseToken(subject, "it has expired");
       if (!kept.has(token)) return check(token, nowSeconds);
-      // Keys that are due are asked for, while nobody waits.
-      void keys.find(known.kid);
       return known.access;
     },
     clear: () => kept.clear(),
@@ -223,8 +224,8 @@ function invalid(field: string, accepted: string): PawlError {
   return new PawlError("invalid_option", `${field} must be ${accepted}`, { field });
 }
 
-function unavailable(detail: string): PawlError {
-  return new PawlError("store_unavailable", detail, { retryAfterSeconds: 1 });
+function unavailable(detail: string, cause?: unknown): PawlError {
+  return new PawlError("store_unavailable", detail, { retryAfterSeconds: 1, cause });
 }
 
 function inRange(field: string, value: number, least: number, most: number): number {
@@ -232,16 +233,26 @@ function inRange(field: string, value: number, least: number, most: number): num
   throw invalid(field, `a number from ${least} to ${most}`);
 }
 
-function keysOf(keys: string | JwkSet, fetcher: Fetch, now: () => number): Keys {
-  if (typeof keys === "string") return remoteKeys(checkedUrl(keys, "keys"), fetcher, now);
+/** What reading from the issuer needs. */
+type Parts = Pick<FeedOptions, "fetch" | "now" | "leewaySeconds" | "onError">;
+
+/** A listener that throws harms nobody. */
+function quietly(listener: (error: unknown) => void = () => {}): (error: unknown) => void {
+  return (error) => {
+    try {
+      listener(error);
+    } catch {
+      // Its failure is its own.
+    }
+  };
+}
+
+function keysOf(keys: string | JwkSet, { fetch: fetcher, now, onError }: Parts): Keys {
+  if (typeof keys === "string") return remoteKeys(checkedUrl(keys, "keys"), fetcher, now, onError);
   return givenKeys(keys);
 }
 
-function feedOf(
-  revocations: RevocationOptions | false,
-  issuerUrl: string,
-  parts: { readonly fetch: Fetch; readonly now: () => number; readonly leewaySeconds: number },
-): Feed | undefined {
+function feedOf(revocations: RevocationOptions | false, issuerUrl: string, parts: Parts): Feed | undefined {
   if (revocations === false) return undefined;
   const { url = `${issuerUrl}/auth/revocations`, token, mode = "stream", pollSeconds = 1 } = revocations;
   if (mode !== "stream" && mode !== "poll") throw invalid("revocations.mode", "stream or poll");

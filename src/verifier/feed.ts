@@ -18,12 +18,16 @@ export interface FeedOptions {
   readonly fetch: Fetch;
   /** Milliseconds. */
   readonly now: () => number;
+  /** Is told of every attempt that failed. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** What is known of revocations. */
 export interface Feed {
   /** Resolves when it is as new as it can be now; at once, without a promise, when it is new enough. */
   refresh(): Promise<void> | undefined;
+  /** Why it could not be read the last time. */
+  readonly lastError: unknown;
   /** Seconds since the issuer last said that everything was told; `Infinity` before the first time. */
   staleFor(): number;
   /** True for a token of a session, or of a time of its subject, that was revoked. */
@@ -43,8 +47,6 @@ const silenceMilliseconds = 35_000;
 const pauseMilliseconds = { first: 50, most: 800 };
 /** How long the first request waits for the first page. */
 const firstMilliseconds = 3_000;
-/** Entries that are kept; beyond it the oldest go, and the feed counts as lost until it is caught up anew. */
-const entriesMax = 1_000_000;
 
 class FollowedFeed implements Feed {
   readonly #options: FeedOptions;
@@ -58,6 +60,14 @@ class FollowedFeed implements Feed {
   #isStarted = false;
   #polling: Promise<void> | undefined;
   #polledAt = Number.NEGATIVE_INFINITY;
+
+  /** Why it could not be read the last time. */
+  lastError: unknown;
+  readonly #fail = (error: unknown): void => {
+    if (this.#closing.signal.aborted) return;
+    this.lastError = error;
+    this.#options.onError(error);
+  };
 
   constructor(options: FeedOptions) {
     this.#options = options;
@@ -97,11 +107,9 @@ class FollowedFeed implements Feed {
 
   #take(page: Page): void {
     const { now, leewaySeconds } = this.#options;
-    this.#cursor = page.cursor;
-    if (page.revocations.length === 0) return;
     this.#revocations.add(page, now() / 1000 - leewaySeconds);
-    for (const listener of this.#listeners) listener();
-    if (this.#revocations.size > entriesMax) throw new Error(`more than ${entriesMax} entries live at once`);
+    this.#cursor = page.cursor;
+    if (page.revocations.length > 0) for (const listener of this.#listeners) listener();
   }
 
   /** Asks when the last answer is too old; whoever comes meanwhile waits for the same answer. */
@@ -114,7 +122,7 @@ class FollowedFeed implements Feed {
     if (now() - this.#polledAt < Math.min(due, pauseMilliseconds.most)) return undefined;
     this.#polledAt = now();
     this.#polling = this.#poll()
-      .catch(() => undefined)
+      .catch(this.#fail)
       .finally(() => {
         this.#polling = undefined;
       });
@@ -156,7 +164,7 @@ class FollowedFeed implements Feed {
     let pause = pauseMilliseconds.first;
     while (!signal.aborted) {
       const before = this.#toldAt;
-      await this.#stream(onTold).catch(() => undefined);
+      await this.#stream(onTold).catch(this.#fail);
       if (signal.aborted) return;
       if (this.#toldAt !== before) pause = pauseMilliseconds.first;
       await pauseAbout(pause);

@@ -13,7 +13,7 @@ export interface Keys {
    * @throws PawlError `store_unavailable` when nobody can say
    */
   find(kid: string): Jwk | undefined | Promise<Jwk | undefined>;
-  /** True while `jwk` is one of the keys in use. */
+  /** True while `jwk` is one of the keys in use. Asks for keys that are due, while nobody waits. */
   isCurrent(kid: string, jwk: Jwk): boolean;
 }
 
@@ -61,13 +61,18 @@ function freshSecondsOf(response: Response): number {
   return Math.min(Math.max(seconds, freshSecondsMin), freshSecondsMax);
 }
 
-/** Keys at a URL. `now` in milliseconds. */
-export function remoteKeys(url: string, fetcher: Fetch, now: () => number): Keys {
+/**
+ * Keys at a URL.
+ * @param now milliseconds
+ * @param onError is told of every attempt that failed
+ */
+export function remoteKeys(url: string, fetcher: Fetch, now: () => number, onError: (error: unknown) => void): Keys {
   let keys = new Map<string, Jwk>();
   let freshUntil = Number.NEGATIVE_INFINITY;
   let usableUntil = Number.NEGATIVE_INFINITY;
   let triedAt = Number.NEGATIVE_INFINITY;
   let pending: Promise<void> | undefined;
+  let failure: unknown;
 
   const load = async (): Promise<void> => {
     const signal = AbortSignal.timeout(fetchMilliseconds);
@@ -83,7 +88,10 @@ export function remoteKeys(url: string, fetcher: Fetch, now: () => number): Keys
     if (now() < triedAt + pauseMilliseconds) return Promise.resolve();
     triedAt = now();
     pending = load()
-      .catch(() => undefined)
+      .catch((error: unknown) => {
+        failure = error;
+        onError(error);
+      })
       .finally(() => {
         pending = undefined;
       });
@@ -91,7 +99,11 @@ export function remoteKeys(url: string, fetcher: Fetch, now: () => number): Keys
   };
 
   return {
-    isCurrent: (kid, jwk) => keys.get(kid) === jwk && now() < usableUntil,
+    isCurrent(kid, jwk) {
+      const at = now();
+      if (at >= freshUntil && at < usableUntil) void loadOnce(cooldownMilliseconds);
+      return keys.get(kid) === jwk && at < usableUntil;
+    },
     find(kid) {
       const at = now();
       if (at >= usableUntil) {
@@ -99,6 +111,7 @@ export function remoteKeys(url: string, fetcher: Fetch, now: () => number): Keys
           if (now() < usableUntil) return keys.get(kid);
           throw new PawlError("store_unavailable", "The keys of the issuer cannot be read right now; retry.", {
             retryAfterSeconds: 1,
+            cause: failure,
           });
         });
       }

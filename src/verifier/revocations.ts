@@ -5,6 +5,8 @@ import type { AccessClaims } from "../core/access-claims.ts";
 import type { Page } from "./feed-pages.ts";
 
 const sweepEntries = 10_000;
+/** Entries that are kept: ten thousand endings a minute for a lifetime of an hour and a half. */
+const entriesMax = 1_000_000;
 
 /** Entries by session or subject. */
 export class Revocations {
@@ -16,7 +18,11 @@ export class Revocations {
     return this.#bySession.size + this.#bySubject.size;
   }
 
+  /** @throws Error when there is no room, with nothing of the page taken: whoever asks must know that something is missing */
   add({ revocations }: Page, nowSeconds: number): void {
+    if (this.size + revocations.length > Math.min(this.#sweepAt, entriesMax)) this.#sweep(nowSeconds);
+    if (this.size + revocations.length > entriesMax)
+      throw new Error(`more than ${entriesMax} revocations live at once`);
     for (const { sid, sub, notBefore, exp } of revocations) {
       if (sid !== undefined) this.#bySession.set(sid, { exp: Math.max(exp, this.#bySession.get(sid)?.exp ?? 0) });
       if (sub === undefined) continue;
@@ -24,7 +30,9 @@ export class Revocations {
       const latest = Math.max(notBefore, before?.notBefore ?? 0);
       this.#bySubject.set(sub, { exp: Math.max(exp, before?.exp ?? 0), notBefore: latest });
     }
-    if (this.size < this.#sweepAt) return;
+  }
+
+  #sweep(nowSeconds: number): void {
     for (const map of [this.#bySession, this.#bySubject]) {
       for (const [key, { exp }] of map) if (exp < nowSeconds) map.delete(key);
     }
