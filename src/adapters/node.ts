@@ -55,11 +55,11 @@ export function nodeListener(handler: Handler): NodeListener {
 /** Options of {@link serveNode}. */
 export interface ServeOptions {
   /** An address or a name. Default `localhost`: both loopback families. */
-  readonly host?: string;
+  readonly host?: string | undefined;
   /** 0 to 65,535. Default 0: any free one. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** Default 10,000. */
-  readonly connectionsMax?: number;
+  readonly connectionsMax?: number | undefined;
 }
 
 /** A running server. */

@@ -62,28 +62,28 @@ export interface SessionStore {
 /** Options of `createClient`. */
 export interface ClientOptions {
   /** The issuer, such as `https://auth.example.com`; of a longer address its origin. Default: the origin of the page. */
-  readonly baseUrl?: string;
+  readonly baseUrl?: string | undefined;
   /** Further exact origins that get the access token from `fetch`. Default none; at most 16. */
-  readonly allowedOrigins?: readonly string[];
+  readonly allowedOrigins?: readonly string[] | undefined;
   /**
    * The longest one request to the issuer may take, in seconds. Default 10; the client aborts earlier where the server's
    * `request_timeout` asks for it.
    */
-  readonly timeoutSeconds?: number;
+  readonly timeoutSeconds?: number | undefined;
   /** Called after a session ended, by the server's verdict or by `signOut`; never for a fault. */
-  readonly onSignedOut?: (reason: SignedOutReason) => void;
+  readonly onSignedOut?: ((reason: SignedOutReason) => void) | undefined;
   /** Sends requests. Default: the global `fetch`. */
-  readonly fetch?: (request: Request) => Promise<Response>;
+  readonly fetch?: ((request: Request) => Promise<Response>) | undefined;
   /**
    * Where the refresh token is. Default: in the httpOnly cookie of a browser, which this code never sees. Node.js, Deno,
    * Bun and React Native have none: `storedCredentials(storage)` of `pawl/client/stored`.
    */
-  readonly credentials?: Credentials;
+  readonly credentials?: Credentials | undefined;
   /**
    * With a cookie: where the key of an unanswered refresh is kept, and a sign-out that the server has not heard of, so that
    * another tab or the next page load goes on with it. It is not a token. Default: `localStorage`, else memory.
    */
-  readonly storage?: Pick<Storage, "getItem" | "setItem" | "removeItem">;
+  readonly storage?: Pick<Storage, "getItem" | "setItem" | "removeItem"> | undefined;
 }
 
 /**

@@ -9,21 +9,21 @@ export type RotationMode = "two-phase" | "strict";
 /** Options of the session rules. All durations are whole seconds. */
 export interface PolicyOptions {
   /** Access token lifetime. Default 900 (15 minutes), 1 to 86,400. */
-  readonly accessTtlSeconds?: number;
+  readonly accessTtlSeconds?: number | undefined;
   /** A session unused for this long ends. Default 604,800 (7 days), 1 to 34,560,000 (400 days). */
-  readonly idleTtlSeconds?: number;
+  readonly idleTtlSeconds?: number | undefined;
   /** Absolute session lifetime, never extended. Default 2,592,000 (30 days), 1 to 315,360,000 (10 years). */
-  readonly sessionTtlSeconds?: number;
+  readonly sessionTtlSeconds?: number | undefined;
   /** Default `two-phase`. */
-  readonly rotation?: RotationMode;
+  readonly rotation?: RotationMode | undefined;
   /** The longest a request may be in flight. Default 30, 1 to 300; 0 only with `strict`, where 30 are enforced. */
-  readonly graceSeconds?: number;
+  readonly graceSeconds?: number | undefined;
   /** Live sessions a subject may hold; the least recently used one is ended. Default 50, 1 to 1,000. */
-  readonly sessionsMax?: number;
+  readonly sessionsMax?: number | undefined;
 }
 
 /** A validated, frozen policy. */
-export type Policy = Readonly<Required<PolicyOptions>>;
+export type Policy = { readonly [Name in keyof PolicyOptions]-?: NonNullable<PolicyOptions[Name]> };
 
 /** The longest access-token lifetime any policy allows, in seconds. */
 export const accessTtlSecondsMax = 86_400;

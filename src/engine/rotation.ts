@@ -16,7 +16,7 @@ import { createGrant, type Signing } from "./grants.ts";
 import { isHeldBy } from "./inspection.ts";
 import { readPresented } from "./presented-token.ts";
 import { narrowed } from "./scopes.ts";
-import type { Grant, PresentInput } from "./types.ts";
+import type { Grant, Origin, PresentInput } from "./types.ts";
 
 const userAgentCharactersMax = 255;
 const addressCharactersMax = 45;
@@ -27,11 +27,7 @@ export function remembered(text: string | undefined, before: string, charactersM
 }
 
 /** The record, seen now from where the request came. */
-export function seenFrom(
-  record: SessionRecord,
-  origin: { readonly userAgent?: string; readonly ip?: string },
-  now: number,
-): SessionRecord {
+export function seenFrom(record: SessionRecord, origin: Origin, now: number): SessionRecord {
   return {
     ...record,
     lastSeenAt: now,

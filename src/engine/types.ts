@@ -27,29 +27,29 @@ export interface ClaimsContext {
 export interface SessionsOptions extends PolicyOptions {
   readonly store: Store;
   /** `iss` of access tokens: the external base URL. Default `http://localhost:4000`. */
-  readonly issuer?: string;
+  readonly issuer?: string | undefined;
   /** `aud` of access tokens. Default: the issuer. */
-  readonly audience?: string;
+  readonly audience?: string | undefined;
   /**
    * Default: that of the newest signing key, `ES256` on an empty store. Another one than the newest key's publishes a
    * new key. `RS256` is for interoperability only.
    */
-  readonly algorithm?: Algorithm;
+  readonly algorithm?: Algorithm | undefined;
   /**
    * How long a signing key signs before the next one takes over by itself: published first, then signing after 300 s; of many
    * processes on one store one makes it. Seconds, default 7,776,000 (90 days), 86,400 to 34,560,000; 0: only by hand.
    */
-  readonly keyRotationSeconds?: number;
+  readonly keyRotationSeconds?: number | undefined;
   /**
    * At least 32 random bytes, base64url; during a rotation several, comma-separated, newest first. Default: what the
    * store provides (an embedded file store keeps `<file>.secret`, a memory store draws one per process).
    */
-  readonly secret?: string;
+  readonly secret?: string | undefined;
   /**
    * Clock, randomness and timers. Default: those of the machine. With a store that tells the time (`Store.now`) the clock
    * is corrected by it, so that nodes agree.
    */
-  readonly platform?: Platform;
+  readonly platform?: Platform | undefined;
   /**
    * Adds claims of the application (roles, a tenant) to each access token when it is made. A plain JSON object of at most
    * 4,096 bytes; names that Pawl or a standard gives a meaning are refused. Asked before anything is committed: when it
@@ -57,16 +57,16 @@ export interface SessionsOptions extends PolicyOptions {
    * @example
    * claims: async ({ subject }) => ({ roles: await rolesOf(subject) })
    */
-  readonly claims?: (
-    about: ClaimsContext,
-  ) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>;
+  readonly claims?:
+    | ((about: ClaimsContext) => Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>)
+    | undefined;
 }
 
 /** Where a request came from, as far as the session remembers it. */
 export interface Origin {
   /** Cut to 255 characters. */
-  readonly userAgent?: string;
-  readonly ip?: string;
+  readonly userAgent?: string | undefined;
+  readonly ip?: string | undefined;
 }
 
 /** A new sign-in. The caller has already checked who it is. */
@@ -74,34 +74,36 @@ export interface IssueInput extends Origin {
   /** The user id, 1 to 255 characters; becomes `sub`. */
   readonly subject: string;
   /** How the refresh token travels. Default `cookie`. */
-  readonly transport?: Transport;
+  readonly transport?: Transport | undefined;
   /** How the person proved who they are (RFC 8176). Default `["pwd"]`. At most 8 names of 32 characters. */
-  readonly amr?: readonly string[];
+  readonly amr?: readonly string[] | undefined;
   /** A name for the device, at most 64 characters. */
-  readonly label?: string;
+  readonly label?: string | undefined;
   /** Default `first-party`. */
-  readonly clientId?: string;
+  readonly clientId?: string | undefined;
   /** How strongly the person proved it (`acr`), 1 to 255 characters. Default: not said. */
-  readonly acr?: string;
+  readonly acr?: string | undefined;
   /**
    * For a registered client: what it is granted. The session can then be refreshed at `/oauth/token` only, by that
    * client. At most 32 scopes, 255 characters together; `audience` is `aud` of its access tokens, default the deployment's.
    */
-  readonly delegation?: { readonly scopes?: readonly string[]; readonly audience?: string };
+  readonly delegation?:
+    | { readonly scopes?: readonly string[] | undefined; readonly audience?: string | undefined }
+    | undefined;
 }
 
 /** A refresh token with the attempt it is presented under. */
 export interface PresentInput extends Origin {
   readonly refreshToken: string;
   /** The `Idempotency-Key`: 16 to 128 characters of `A-Z a-z 0-9 - _`. */
-  readonly attempt?: string;
+  readonly attempt?: string | undefined;
   /** Milliseconds: nothing is committed after this instant (`store_unavailable`). Default now + grace. */
-  readonly deadlineAt?: number;
+  readonly deadlineAt?: number | undefined;
   /**
    * The client that presents it, once it is authenticated; absent = the first-party endpoints. A token of a session that
    * it does not hold is `refresh_token_invalid`, and nothing changes. `scope`: what of its grant the access token gets.
    */
-  readonly client?: { readonly id: string; readonly scope?: string };
+  readonly client?: { readonly id: string; readonly scope?: string | undefined } | undefined;
 }
 
 /** What a successful issue, refresh or re-authentication gives. */

@@ -42,27 +42,27 @@ import { signInEndpoints } from "./sign-in-endpoints.ts";
 export interface HandlerOptions {
   readonly sessions: Sessions;
   /** Without it register, login, password and reauthenticate are 404: the application signs people in itself. */
-  readonly accounts?: Accounts;
+  readonly accounts?: Accounts | undefined;
   /** Clients of the OAuth endpoints, at most 1,000, beside those that are kept in the store. Default none. */
-  readonly clients?: readonly ClientOptions[];
+  readonly clients?: readonly ClientOptions[] | undefined;
   /** Origins whose pages may call, exact, at most 64. Default: the issuer's origin. */
-  readonly origins?: readonly string[];
+  readonly origins?: readonly string[] | undefined;
   /** Default `open`. `closed`: register answers 403 `registration_closed`. */
-  readonly registration?: "open" | "closed";
+  readonly registration?: "open" | "closed" | undefined;
   /** Bearer token of the revocation feed. Default none: only direct loopback peers are served there. */
-  readonly feedToken?: string;
+  readonly feedToken?: string | undefined;
   /** Open streams of the revocation feed; more are refused with 503. Whole number from 1, default 5,000. */
-  readonly feedListenersMax?: number;
+  readonly feedListenersMax?: number | undefined;
   /** Proxies whose forwarding headers are believed. Default none. */
-  readonly trustProxy?: TrustProxy;
+  readonly trustProxy?: TrustProxy | undefined;
   /** Default none. See `createRateLimits`. */
-  readonly rateLimits?: RateLimits;
+  readonly rateLimits?: RateLimits | undefined;
   /** More endpoints, with the same checks (`gate`, `body`) before their work. Paths must not be taken. */
-  readonly extraEndpoints?: readonly Endpoint[];
+  readonly extraEndpoints?: readonly Endpoint[] | undefined;
   /** Asked for every path that is no endpoint, before 404: pages, health, metrics. */
-  readonly extraRoutes?: (incoming: Incoming) => Outgoing | undefined | Promise<Outgoing | undefined>;
+  readonly extraRoutes?: ((incoming: Incoming) => Outgoing | undefined | Promise<Outgoing | undefined>) | undefined;
   /** Receives one entry a request. Default none. */
-  readonly log?: Log;
+  readonly log?: Log | undefined;
 }
 
 /** The HTTP layer of one deployment. */

@@ -16,22 +16,22 @@ export interface ClientOptions {
   /** 1 to 64 characters of `A-Z a-z 0-9 - . _ ~`; `first-party` is taken. */
   readonly id: string;
   /** Default `none`: a native app, a page, a command line. */
-  readonly authentication?: ClientAuthentication;
+  readonly authentication?: ClientAuthentication | undefined;
   /**
    * With `client_secret`: SHA-256 of the secret, base64url (43 characters); two while it is being replaced. The secret
    * itself is at least 32 random bytes.
    */
-  readonly secretSha256?: string | readonly string[];
+  readonly secretSha256?: string | readonly string[] | undefined;
   /** With `private_key_jwt`: the client's public keys, at most 8. They are never fetched. */
-  readonly jwks?: { readonly keys: readonly PublicJwk[] };
+  readonly jwks?: { readonly keys: readonly PublicJwk[] } | undefined;
   /** The scopes it may be granted, at most 32, 255 characters together. Default none. */
-  readonly scopes?: readonly string[];
+  readonly scopes?: readonly string[] | undefined;
   /** `aud` of its access tokens. Default: that of the deployment. */
-  readonly audience?: string;
+  readonly audience?: string | undefined;
   /** Audiences of which it is the resource server: it may introspect their access tokens. At most 16. Default none. */
-  readonly introspects?: readonly string[];
+  readonly introspects?: readonly string[] | undefined;
   /** Whether a signed-in person may give it tokens (`POST /auth/sessions`). Default: operators and the application only. */
-  readonly selfService?: boolean;
+  readonly selfService?: boolean | undefined;
 }
 
 /** A checked client. */

@@ -40,7 +40,7 @@ export interface CopyOptions {
   /** True while a session can be used. */
   readonly isLive: (record: SessionRecord) => boolean;
   /** Told after each batch. */
-  readonly onProgress?: (counts: Readonly<CopyCounts>) => void;
+  readonly onProgress?: ((counts: Readonly<CopyCounts>) => void) | undefined;
 }
 
 interface Pair<Item> {

@@ -39,20 +39,20 @@ export type { PgClient, PgPool, PostgresJsSql } from "./postgres-driver.ts";
 /** Options of {@link postgresStore}. */
 export interface PostgresOptions {
   /** The schema that holds the tables, made on first use. 1 to 48 of `a-z 0-9 _`. Default `pawl`. */
-  readonly schema?: string;
+  readonly schema?: string | undefined;
   /**
    * Prepare each statement once per connection. Default true; false for a pooler that hands connections around between
    * transactions (PgBouncer in transaction mode). Then nothing listens either, and who follows the feed polls.
    */
-  readonly prepare?: boolean;
+  readonly prepare?: boolean | undefined;
   /** Tell other processes of a new entry of the feed (`NOTIFY`). Default true; false for databases that cannot. */
-  readonly notify?: boolean;
+  readonly notify?: boolean | undefined;
   /** Make and migrate the tables in `open()`. Default true; false for a role that may not, where another one does. */
-  readonly migrate?: boolean;
+  readonly migrate?: boolean | undefined;
   /** The longest a call takes, the wait for a connection included. Milliseconds, default 5,000, 100 to 60,000. */
-  readonly timeoutMilliseconds?: number;
+  readonly timeoutMilliseconds?: number | undefined;
   /** Clock, randomness and timers. Default: those of the machine. */
-  readonly platform?: Platform;
+  readonly platform?: Platform | undefined;
 }
 
 const timeoutDefault = 5_000;

@@ -32,18 +32,18 @@ export interface RedisOptions {
    * What the keys of the store start with, in braces. Default `pawl`; 1 to 64 characters of `A-Z a-z 0-9 . _ -`. Stores
    * with different prefixes share a database and nothing else.
    */
-  readonly prefix?: string;
+  readonly prefix?: string | undefined;
   /**
    * How long a call waits for Redis before it is `store_unavailable`. Milliseconds, default 2,000, 100 to 60,000. A write
    * that was given up may still happen.
    */
-  readonly timeoutMilliseconds?: number;
+  readonly timeoutMilliseconds?: number | undefined;
   /** False: `open` refuses a database that holds no store yet (`store_unavailable`). Default true. */
-  readonly canCreate?: boolean;
+  readonly canCreate?: boolean | undefined;
   /** Told once, by `open`, what looks unsafe about the database. Default: nobody. */
-  readonly warn?: (sentence: string) => void;
+  readonly warn?: ((sentence: string) => void) | undefined;
   /** Clock, randomness and timers. Default: those of the machine. */
-  readonly platform?: Platform;
+  readonly platform?: Platform | undefined;
 }
 
 const prefixDefault = "pawl";

@@ -34,9 +34,9 @@ import { isPlainText } from "./text-codec.ts";
 /** Options of {@link sqliteStore}. */
 export interface SqliteOptions {
   /** Clock, randomness and timers. Default: those of the machine. */
-  readonly platform?: Platform;
+  readonly platform?: Platform | undefined;
   /** How long a write waits for a lock of another process. Milliseconds, default 5,000, 0 to 60,000. */
-  readonly busyTimeoutMilliseconds?: number;
+  readonly busyTimeoutMilliseconds?: number | undefined;
 }
 
 const busyTimeoutDefault = 5_000;

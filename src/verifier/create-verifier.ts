@@ -19,16 +19,16 @@ export type Access = AccessClaims & Readonly<Record<string, unknown>>;
 /** How revocations are learned of. */
 export interface RevocationOptions {
   /** Default: `<issuer>/auth/revocations`. */
-  readonly url?: string;
+  readonly url?: string | undefined;
   /** `PAWL_FEED_TOKEN` of the issuer. Default none: the issuer then serves this machine only. */
-  readonly token?: string;
+  readonly token?: string | undefined;
   /**
    * `stream` (the default) keeps a connection open and knows of a sign-out within a second. `poll` asks when a token is to be
    * checked and the last answer is older than `pollSeconds`: for runtimes that keep nothing open between requests.
    */
-  readonly mode?: "stream" | "poll";
+  readonly mode?: "stream" | "poll" | undefined;
   /** Default 1, from 0.1 to 60. */
-  readonly pollSeconds?: number;
+  readonly pollSeconds?: number | undefined;
 }
 
 /** Options of {@link createVerifier}. */
@@ -38,28 +38,28 @@ export interface VerifierOptions {
   /** The audience that tokens for this API name (`aud`). Pawl's default is the issuer. */
   readonly audience: string;
   /** The keys: a URL, or a set of public keys. Default: `<issuer>/.well-known/jwks.json`. */
-  readonly keys?: string | JwkSet;
+  readonly keys?: string | JwkSet | undefined;
   /** Algorithms that are accepted. Default all that are asymmetric; the key decides which of them. */
-  readonly algorithms?: readonly JwsAlgorithm[];
+  readonly algorithms?: readonly JwsAlgorithm[] | undefined;
   /** Default a stream. `false`: tokens are good until they expire, whatever happened to their session. */
-  readonly revocations?: RevocationOptions | false;
+  readonly revocations?: RevocationOptions | false | undefined;
   /**
    * What to do when the feed has said nothing for `staleAfterSeconds`: refuse with 503 (`fail-closed`, the default), or
    * accept what is good otherwise (`fail-open`). Nobody is signed out by either.
    */
-  readonly onStale?: "fail-closed" | "fail-open";
+  readonly onStale?: "fail-closed" | "fail-open" | undefined;
   /** Default 60, from 1 to 3,600. A healthy stream says something every 15 s. */
-  readonly staleAfterSeconds?: number;
+  readonly staleAfterSeconds?: number | undefined;
   /** How far the clocks of this machine and the issuer may be apart. Seconds, default 30, 0 to 60. */
-  readonly leewaySeconds?: number;
+  readonly leewaySeconds?: number | undefined;
   /** Results that are kept. Default 10,000, 0 to 1,000,000. */
-  readonly cacheMax?: number;
+  readonly cacheMax?: number | undefined;
   /** Default: the runtime's. In the process of the issuer `(url, init) => handler.fetch(new Request(url, init))`. */
-  readonly fetch?: Fetch;
+  readonly fetch?: Fetch | undefined;
   /** Is told of every attempt to read keys or feed that failed, for a log. Default nobody; `cause` of a refusal has the last. */
-  readonly onError?: (error: unknown) => void;
+  readonly onError?: ((error: unknown) => void) | undefined;
   /** Milliseconds since the epoch. Default: the runtime's clock. */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
 }
 
 /** A verifier. */

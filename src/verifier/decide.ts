@@ -8,11 +8,11 @@ import type { Access, Verifier } from "./create-verifier.ts";
 /** What a request must bring besides a good token. */
 export interface Need {
   /** Scopes, all of them. */
-  readonly scopes?: readonly string[];
+  readonly scopes?: readonly string[] | undefined;
   /** The longest time since the person proved who they are (`auth_time`). Seconds. */
-  readonly maxAgeSeconds?: number;
+  readonly maxAgeSeconds?: number | undefined;
   /** Ways of proof, one of them (`acr`). */
-  readonly acr?: readonly string[];
+  readonly acr?: readonly string[] | undefined;
 }
 
 /** An answer that says no. */

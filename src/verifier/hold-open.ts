@@ -16,7 +16,7 @@ export interface HoldOptions {
   readonly onEnd: (why: EndReason) => void;
   /** `Origin` of the handshake; with `origins` it must be one of them. A page of anybody can open a WebSocket. */
   readonly origin?: string | undefined;
-  readonly origins?: readonly string[];
+  readonly origins?: readonly string[] | undefined;
 }
 
 /** A connection that is held open. */

@@ -4,7 +4,7 @@
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
 import type { PawlError } from "../../src/core/errors.ts";
-import type { PolicyOptions } from "../../src/core/policy.ts";
+import type { Policy } from "../../src/core/policy.ts";
 import type { Grant } from "../../src/engine/types.ts";
 import type { Stage } from "./stage.ts";
 import { openStage, second } from "./stage.ts";
@@ -48,7 +48,7 @@ export async function codeOf(call: Promise<unknown>): Promise<string> {
 /** Answers of which only the one before differs. */
 export const late = (after: string, before = "rotated"): Row["answers"] => [before, after, after];
 
-const policies: Readonly<Record<string, Required<Omit<PolicyOptions, "rotation" | "sessionsMax">>>> = {
+const policies: Readonly<Record<string, Omit<Policy, "rotation" | "sessionsMax">>> = {
   "the default policy": {
     graceSeconds: 30,
     accessTtlSeconds: 900,

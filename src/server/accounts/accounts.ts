@@ -144,7 +144,7 @@ async function addAccount(
 
 async function changePassword(
   { platform, directory, credentials, endings, rule, people }: Parts,
-  input: { subject: string; currentPassword: string; newPassword: string; ip?: string },
+  input: { subject: string; currentPassword: string; newPassword: string; ip?: string | undefined },
 ): Promise<User> {
   const verified = await credentials.checkSubject(input.subject, input.currentPassword, input.ip);
   const accepted = requireGoodPassword(input.newPassword, rule.lengthMin, { service: rule.service, ...verified });
