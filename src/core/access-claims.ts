@@ -31,9 +31,12 @@ export interface ClaimsExpectation {
   readonly audience: string | undefined;
   /** Seconds since the epoch. */
   readonly nowSeconds: number;
-  /** How far another machine's clock may be off, in seconds: 0 on the issuer's own machine, at most 60. */
+  /** How far another machine's clock may be off, in seconds: 0 on the issuer's own machine, at most {@link leewaySecondsMax}. */
   readonly leewaySeconds: number;
 }
+
+/** The largest leeway that a verifier may allow. */
+export const leewaySecondsMax = 60;
 
 const what = "access token";
 const stringClaims = ["iss", "sub", "aud", "client_id", "jti", "sid"];
@@ -76,6 +79,8 @@ export function checkAccessClaims(payload: Uint8Array, expected: ClaimsExpectati
     const value = claims.get(name);
     if (value !== undefined && typeof value !== "string") refuseToken(what, `its ${name} is no text`);
   }
+  // Good with a proof of possession only (RFC 9449 section 7.2, RFC 8705 section 3), which nobody here can check.
+  if (claims.has("cnf")) refuseToken(what, "it is bound to a key");
   const notBefore = claims.get("nbf");
   if (notBefore !== undefined && !Number.isSafeInteger(notBefore)) refuseToken(what, "its nbf is no whole number");
   const checked = Object.fromEntries(claims) as unknown as AccessClaims;

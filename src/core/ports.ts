@@ -59,6 +59,8 @@ export interface RevocationPage {
    * older copy): the page starts at the beginning, so that the reader sees every entry that is alive.
    */
   readonly restarted: boolean;
+  /** True when the page is full: there may be more after its cursor already. Otherwise everything up to now was told. */
+  readonly more: boolean;
 }
 
 /** A small named JSON text in the store: key ring, secrets in use, accounts of the server. */

@@ -13,7 +13,7 @@ import type { Context } from "./context.ts";
 import { logout, revoke, revokeAll } from "./ending.ts";
 import { authenticate, inspect, revokeToken } from "./inspection.ts";
 import { checkKeyRotation, openKeyRing } from "./key-ring.ts";
-import { createRevocationFeed } from "./revocation-feed.ts";
+import { createRevocationFeed, entriesLapsedAt } from "./revocation-feed.ts";
 import { confirm, refresh } from "./rotation.ts";
 import { createForeignSecrets, openSecretRing } from "./secrets.ts";
 import { issue, reauthenticate } from "./signing-in.ts";
@@ -108,7 +108,7 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>, 
     const now = platform.clock.now();
     const lapsed = (record: Parameters<typeof isLive>[0]): boolean =>
       !isLive(record, now) && now >= overSince(record) + keepSeconds * 1000;
-    return store.purge(lapsed, Math.floor(now / 1000), from, purgeRowsMax);
+    return store.purge(lapsed, entriesLapsedAt(now), from, purgeRowsMax);
   };
   const stop = startBackground(context, purge);
   const feed = createRevocationFeed(store, platform);

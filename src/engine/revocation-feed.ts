@@ -3,6 +3,7 @@
 // one and is at a cursor of its own until then, so nothing is kept for the slow, and a failure of the store loses nothing.
 // Owns when the store is read and who is told; what a page holds is the store's business.
 
+import { leewaySecondsMax } from "../core/access-claims.ts";
 import type { Platform, RevocationPage, Store } from "../core/ports.ts";
 
 /** Entries of one page. */
@@ -31,6 +32,11 @@ export interface RevocationFeedState {
   readonly told: number;
   /** Milliseconds since the store was last read to its end; 0 while nobody listens. */
   readonly lagMilliseconds: number;
+}
+
+/** Entries whose `exp` (seconds) is no later mean nothing to anybody at `now` (milliseconds): a verifier may allow for a leeway. */
+export function entriesLapsedAt(now: number): number {
+  return Math.floor(now / 1000) - leewaySecondsMax;
 }
 
 /** The feed of one engine. */
@@ -159,14 +165,13 @@ class Feed implements RevocationFeed {
   }
 
   #read(cursor: string | undefined): Promise<RevocationPage> {
-    const nowSeconds = Math.floor(this.#platform.clock.now() / 1000);
-    return this.#store.revocationsAfter(cursor, nowSeconds, pageEntriesMax);
+    return this.#store.revocationsAfter(cursor, entriesLapsedAt(this.#platform.clock.now()), pageEntriesMax);
   }
 
   /** Notes what a listener is about to get. */
   #tell(listener: Listener, page: RevocationPage): void {
     listener.cursor = page.cursor;
-    listener.isBehind = page.revocations.length === pageEntriesMax;
+    listener.isBehind = page.more;
     listener.toldAt = this.#beat;
     this.#told += page.revocations.length;
   }
@@ -231,7 +236,7 @@ class Feed implements RevocationFeed {
     );
     for (const [cursor, members] of groups) {
       const page = await this.#read(cursor);
-      if (page.revocations.length < pageEntriesMax) this.#end = page.cursor;
+      if (!page.more) this.#end = page.cursor;
       for (const member of members) this.#offer(member, page);
     }
   }

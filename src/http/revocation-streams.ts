@@ -20,6 +20,7 @@ export function pageBody(page: RevocationPage): Readonly<Record<string, unknown>
   return {
     cursor: page.cursor,
     ...(page.restarted ? { snapshot: true } : {}),
+    ...(page.more ? { more: true } : {}),
     revocations: page.revocations.map(({ sid, sub, notBefore, exp }) => ({ sid, sub, not_before: notBefore, exp })),
   };
 }

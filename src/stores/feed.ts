@@ -48,8 +48,9 @@ export function feedPage(
   limit: number,
   restarted: boolean,
 ): RevocationPage {
-  const last = entries.length < limit ? newest : entries.at(-1);
-  return { cursor: last ? cursorOf(last) : feedStart, revocations: entries.map(revocationOf), restarted };
+  const more = entries.length >= limit;
+  const last = more ? entries.at(-1) : newest;
+  return { cursor: last ? cursorOf(last) : feedStart, revocations: entries.map(revocationOf), restarted, more };
 }
 
 function revocationOf({ revocation }: FeedEntry): Revocation {

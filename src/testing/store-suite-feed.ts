@@ -54,9 +54,10 @@ export function feedPromises({ open, reopen, withTwo, canReopen }: Subjects): vo
     for (const limit of [1, 3, 10, 100]) {
       assert.deepEqual((await follow(store, undefined, limit))[1], entries, `limit ${limit}`);
     }
-    const { cursor, revocations } = await store.revocationsAfter(undefined, 0, 4);
-    assert.deepEqual(revocations, entries.slice(0, 4));
-    assert.deepEqual((await store.revocationsAfter(cursor, 0, 100)).revocations, entries.slice(4));
+    const first = await store.revocationsAfter(undefined, 0, 4);
+    assert.deepEqual([first.revocations, first.more], [entries.slice(0, 4), true]);
+    const rest = await store.revocationsAfter(first.cursor, 0, 100);
+    assert.deepEqual([rest.revocations, rest.more], [entries.slice(4), false]);
   });
 
   withTwo("leaves no gap and repeats nothing while others append", async (t) => {

@@ -4,8 +4,21 @@
 import { decodeBase64url } from "../core/base64url.ts";
 import { nodeCrypto } from "./platform.ts";
 
-/** A key as JSON (RFC 7517). */
-export type Jwk = Readonly<Record<string, unknown>>;
+/** A key as JSON (RFC 7517), in the type of whatever library it comes from: what its members hold is checked. */
+export interface Jwk {
+  readonly kty?: unknown;
+  readonly kid?: unknown;
+  readonly use?: unknown;
+  readonly key_ops?: unknown;
+  readonly alg?: unknown;
+  readonly crv?: unknown;
+  readonly x?: unknown;
+  readonly y?: unknown;
+  readonly n?: unknown;
+  readonly e?: unknown;
+  readonly k?: unknown;
+  readonly d?: unknown;
+}
 
 /** Names of `alg` that `verifyJws` knows. */
 export type JwsAlgorithm =
@@ -93,7 +106,7 @@ function isKeyFor(jwk: Jwk, alg: string): boolean {
   if (jwk.alg !== undefined && jwk.alg !== alg) return false;
   if (jwk.use !== undefined && jwk.use !== "sig") return false;
   if (jwk.key_ops !== undefined && !(Array.isArray(jwk.key_ops) && jwk.key_ops.includes("verify"))) return false;
-  const members = (membersOf[scheme.kty] as readonly string[]).map((name) => jwk[name]);
+  const members = (membersOf[scheme.kty] as readonly (keyof Jwk)[]).map((name) => jwk[name]);
   if (!members.every((member) => typeof member === "string" && member !== "")) return false;
   const first = scheme.kty === "RSA" || scheme.kty === "oct" ? decodeBase64url(members[0] as string) : undefined;
   if (scheme.kty === "oct") return first !== undefined && first.length >= (scheme.secretBytesMin as number);
@@ -174,7 +187,7 @@ function nativeCheck(
 async function createCheck(jwk: Jwk, alg: string): Promise<SignatureCheck | undefined> {
   const scheme = schemes.get(alg);
   if (scheme === undefined || !isKeyFor(jwk, alg)) return undefined;
-  const names = ["kty", ...(membersOf[scheme.kty] as readonly string[])];
+  const names = ["kty", ...(membersOf[scheme.kty] as readonly (keyof Jwk)[])] as const;
   const plain = Object.fromEntries(names.map((name) => [name, jwk[name]])) as JsonWebKey;
   try {
     const native = nodeCrypto();

@@ -2,7 +2,7 @@
 // keys and feed are known. The composition root of `pawl/verifier`: falls back on the runtime's own fetch and clock.
 
 import type { AccessClaims } from "../core/access-claims.ts";
-import { checkAccessClaims, hasExpired, isAccessHeader } from "../core/access-claims.ts";
+import { checkAccessClaims, hasExpired, isAccessHeader, leewaySecondsMax } from "../core/access-claims.ts";
 import { readCompact, refuseToken } from "../core/compact.ts";
 import { PawlError } from "../core/errors.ts";
 import type { Jwk, JwsAlgorithm } from "./algorithms.ts";
@@ -62,6 +62,12 @@ export interface VerifierOptions {
   readonly now?: (() => number) | undefined;
 }
 
+/**
+ * `revoked`: its session has ended. `outdated`: its claims have changed since, a refresh brings a token with the new ones. `unknown`:
+ * the feed has been silent for longer than `staleAfterSeconds`, with `fail-closed`.
+ */
+export type Standing = "good" | "revoked" | "outdated" | "unknown";
+
 /** A verifier. */
 export interface Verifier {
   /**
@@ -72,10 +78,13 @@ export interface Verifier {
   verify(token: string): Promise<Access>;
   /** Seconds since the feed last said that everything was told; 0 without one, `Infinity` before its first word. */
   staleFor(): number;
-  /** True when the session of this token was ended, or its claims are out of date, as far as the feed told. */
-  isRevoked(access: Pick<AccessClaims, "sid" | "sub" | "iat">): boolean;
-  /** Calls `listener` whenever the feed told of new revocations; returns the way to stop. */
-  onRevocations(listener: () => void): () => void;
+  /** What became of a token that was verified before, as far as the feed told. Says nothing of `exp`. */
+  standing(access: Pick<AccessClaims, "sid" | "sub" | "iat">): Standing;
+  /**
+   * Calls `listener` whenever the standing of some token may have become worse; returns the way to stop. While anybody listens
+   * a polling verifier polls without being asked for a token.
+   */
+  onChange(listener: () => void): () => void;
   /** The clock that tokens are judged by. Milliseconds. */
   now(): number;
   /** Ends the stream. The verifier refuses everything afterwards with `store_unavailable`. */
@@ -109,24 +118,34 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const accesses = createAccesses(checked);
   const { feed } = checked;
   let isClosed = false;
-  const checkRevoked = (access: Access): Access => {
-    if (feed === undefined) return access;
-    if (feed.isRevoked(access)) refuseToken(subject, "its session was ended or its claims are out of date");
-    if (onStale === "fail-closed" && feed.staleFor() > staleAfterSeconds) {
-      throw unavailable("The revocations of the issuer cannot be read right now; retry.", feed.lastError);
+  const standing: Verifier["standing"] = (access) => {
+    if (feed === undefined) return "good";
+    const refusedBy = feed.refusedBy(access);
+    if (refusedBy !== undefined) return refusedBy === "session" ? "revoked" : "outdated";
+    return onStale === "fail-closed" && feed.staleFor() > staleAfterSeconds ? "unknown" : "good";
+  };
+  const checkStanding = (access: Access): Access => {
+    switch (standing(access)) {
+      case "good":
+        return access;
+      case "revoked":
+        return refuseToken(subject, "its session was ended");
+      case "outdated":
+        return refuseToken(subject, "its claims are out of date");
+      case "unknown":
+        throw unavailable("The revocations of the issuer cannot be read right now; retry.", feed?.lastError);
     }
-    return access;
   };
   return {
     async verify(token) {
       if (isClosed) throw unavailable("This verifier was closed.");
       const access = await accesses.of(token);
       await feed?.refresh();
-      return checkRevoked(access);
+      return checkStanding(access);
     },
     staleFor: () => feed?.staleFor() ?? 0,
-    isRevoked: (access) => feed?.isRevoked(access) ?? false,
-    onRevocations: (listener) => feed?.onChange(listener) ?? (() => undefined),
+    standing,
+    onChange: (listener) => feed?.onChange(listener) ?? (() => undefined),
     now,
     close() {
       isClosed = true;
@@ -158,19 +177,20 @@ function checkOptions(options: VerifierOptions): Checked {
     throw invalid("algorithms", `a list of ${asymmetric.join(", ")}`);
   }
   if (onStale !== "fail-closed" && onStale !== "fail-open") throw invalid("onStale", "fail-closed or fail-open");
-  const leewaySeconds = inRange("leewaySeconds", options.leewaySeconds ?? 30, 0, 60);
+  const leewaySeconds = inRange("leewaySeconds", options.leewaySeconds ?? 30, 0, leewaySecondsMax);
   const now = options.now ?? runtimeNow;
   // Called as a function of its own: some runtimes refuse a fetch with another `this`.
   const fetcher: Fetch = options.fetch ?? ((url, init) => fetch(url, init));
-  const parts = { fetch: fetcher, now, leewaySeconds, onError: quietly(options.onError) };
+  const staleAfterSeconds = inRange("staleAfterSeconds", options.staleAfterSeconds ?? 60, 1, 3_600);
+  const parts = { fetch: fetcher, now, leewaySeconds, staleAfterSeconds, onError: quietly(options.onError) };
   return {
     issuer,
     audience,
     algorithms,
     onStale,
     leewaySeconds,
-    staleAfterSeconds: inRange("staleAfterSeconds", options.staleAfterSeconds ?? 60, 1, 3_600),
-    cacheMax: inRange("cacheMax", options.cacheMax ?? 10_000, 0, 1_000_000),
+    staleAfterSeconds,
+    cacheMax: Math.floor(inRange("cacheMax", options.cacheMax ?? 10_000, 0, 1_000_000)),
     now,
     keys: keysOf(options.keys ?? `${issuerUrl}/.well-known/jwks.json`, parts),
     feed: feedOf(options.revocations ?? {}, issuerUrl, parts),
@@ -234,7 +254,7 @@ function inRange(field: string, value: number, least: number, most: number): num
 }
 
 /** What reading from the issuer needs. */
-type Parts = Pick<FeedOptions, "fetch" | "now" | "leewaySeconds" | "onError">;
+type Parts = Pick<FeedOptions, "fetch" | "now" | "leewaySeconds" | "staleAfterSeconds" | "onError">;
 
 /** A listener that throws harms nobody. */
 function quietly(listener: (error: unknown) => void = () => {}): (error: unknown) => void {

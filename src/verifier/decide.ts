@@ -9,7 +9,7 @@ import type { Access, Verifier } from "./create-verifier.ts";
 export interface Need {
   /** Scopes, all of them. */
   readonly scopes?: readonly string[] | undefined;
-  /** The longest time since the person proved who they are (`auth_time`). Seconds. */
+  /** The longest time since the person proved who they are (`auth_time`). Seconds, from 1. */
   readonly maxAgeSeconds?: number | undefined;
   /** Ways of proof, one of them (`acr`). */
   readonly acr?: readonly string[] | undefined;
@@ -37,8 +37,8 @@ export function checkNeed(need: Need): Need {
   if (scopes !== undefined && (scopes.length === 0 || !scopes.every(isName))) {
     throw new PawlError("invalid_option", "a scope is a word of ASCII without spaces", { field: "scopes" });
   }
-  if (maxAgeSeconds !== undefined && !(maxAgeSeconds >= 0 && maxAgeSeconds <= secondsMax)) {
-    throw new PawlError("invalid_option", `maxAgeSeconds must be from 0 to ${secondsMax}`, { field: "maxAgeSeconds" });
+  if (maxAgeSeconds !== undefined && !(maxAgeSeconds >= 1 && maxAgeSeconds <= secondsMax)) {
+    throw new PawlError("invalid_option", `maxAgeSeconds must be from 1 to ${secondsMax}`, { field: "maxAgeSeconds" });
   }
   if (acr !== undefined && (acr.length === 0 || !acr.every(isName))) {
     throw new PawlError("invalid_option", "acr is a list of names without spaces", { field: "acr" });

@@ -13,6 +13,8 @@ export interface Revocation {
 export interface Page {
   readonly cursor: string;
   readonly revocations: readonly Revocation[];
+  /** There is more already: what is known is not complete yet. */
+  readonly more: boolean;
 }
 
 /** What a page may hold. */
@@ -28,12 +30,13 @@ function idOf(value: unknown): string | undefined {
 
 /** @throws Error for anything that is no page */
 export function readPage(text: string): Page {
-  const page = JSON.parse(text) as { cursor?: unknown; revocations?: unknown };
+  const page = JSON.parse(text) as { cursor?: unknown; revocations?: unknown; more?: unknown };
   const { cursor, revocations } = page;
   if (typeof cursor !== "string" || cursor.length > cursorCharactersMax) throw new Error("a page without a cursor");
   if (!Array.isArray(revocations) || revocations.length > entriesMax) throw new Error("a page without entries");
   return {
     cursor,
+    more: page.more === true,
     revocations: revocations.map((entry: Record<string, unknown>) => {
       const { not_before: notBefore, exp } = entry;
       const read = { sid: idOf(entry.sid), sub: idOf(entry.sub), notBefore: Number(notBefore), exp: Number(exp) };
@@ -48,15 +51,17 @@ export function readPage(text: string): Page {
 /**
  * Reads events out of the text of a stream, in whatever pieces it comes.
  * @param found is given the data of each event
+ * @param onComment is called for each comment line
  */
-export function createEventReader(found: (data: string) => void): (text: string) => void {
+export function createEventReader(found: (data: string) => void, onComment: () => void): (text: string) => void {
   let rest = "";
   let data: string[] = [];
   const readLine = (line: string): void => {
     if (line === "") {
       if (data.length > 0) found(data.join("\n"));
       data = [];
-    } else if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
+    } else if (line.startsWith(":")) onComment();
+    else if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
   };
   return (text) => {
     const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);

@@ -5,7 +5,7 @@ import type { AccessClaims } from "../core/access-claims.ts";
 import { createEventReader, type Page, readPage } from "./feed-pages.ts";
 import { ask, type Fetch, readText } from "./fetching.ts";
 import { pauseAbout, startTimer } from "./platform.ts";
-import { Revocations } from "./revocations.ts";
+import { type RefusedBy, Revocations } from "./revocations.ts";
 
 /** How the feed is followed. */
 export interface FeedOptions {
@@ -15,6 +15,7 @@ export interface FeedOptions {
   readonly pollSeconds: number;
   /** How long an entry is kept beyond its `exp`. */
   readonly leewaySeconds: number;
+  readonly staleAfterSeconds: number;
   readonly fetch: Fetch;
   /** Milliseconds. */
   readonly now: () => number;
@@ -30,9 +31,12 @@ export interface Feed {
   readonly lastError: unknown;
   /** Seconds since the issuer last said that everything was told; `Infinity` before the first time. */
   staleFor(): number;
-  /** True for a token of a session, or of a time of its subject, that was revoked. */
-  isRevoked(claims: Pick<AccessClaims, "sid" | "sub" | "iat">): boolean;
-  /** Calls `listener` after each page that had entries. */
+  /** What refuses a token: an entry of its session, or one of its subject that is later than the token. */
+  refusedBy(claims: Pick<AccessClaims, "sid" | "sub" | "iat">): RefusedBy | undefined;
+  /**
+   * Calls `listener` after each page that had entries, and when nothing was heard for `staleAfterSeconds`; while anybody listens
+   * the feed is followed without being asked for.
+   */
   onChange(listener: () => void): () => void;
   close(): void;
 }
@@ -58,6 +62,8 @@ class FollowedFeed implements Feed {
   #toldAt = Number.NEGATIVE_INFINITY;
   #starting: Promise<void> | undefined;
   #isStarted = false;
+  #isAsking = false;
+  #isStale = false;
   #polling: Promise<void> | undefined;
   #polledAt = Number.NEGATIVE_INFINITY;
 
@@ -77,15 +83,45 @@ class FollowedFeed implements Feed {
     return Math.max(0, this.#options.now() - this.#toldAt) / 1000;
   }
 
-  isRevoked(claims: Pick<AccessClaims, "sid" | "sub" | "iat">): boolean {
-    return this.#revocations.has(claims);
+  refusedBy(claims: Pick<AccessClaims, "sid" | "sub" | "iat">): RefusedBy | undefined {
+    return this.#revocations.refusing(claims);
   }
 
+  /** Whoever listens wants to hear of it without asking: with polling it is asked for them, too. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
+    this.#keepAsking();
     return () => {
       this.#listeners.delete(listener);
     };
+  }
+
+  #tell(): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener();
+      } catch (error) {
+        // One that fails keeps nobody else from hearing of it.
+        this.#fail(error);
+      }
+    }
+  }
+
+  #keepAsking(): void {
+    if (this.#isAsking || this.#listeners.size === 0 || this.#closing.signal.aborted) return;
+    this.#isAsking = true;
+    void this.refresh();
+    const wasStale = this.#isStale;
+    this.#isStale = this.staleFor() > this.#options.staleAfterSeconds;
+    if (this.#isStale && !wasStale) this.#tell();
+    startTimer(
+      () => {
+        this.#isAsking = false;
+        this.#keepAsking();
+      },
+      this.#options.pollSeconds * 1000,
+      true,
+    );
   }
 
   close(): void {
@@ -109,7 +145,7 @@ class FollowedFeed implements Feed {
     const { now, leewaySeconds } = this.#options;
     this.#revocations.add(page, now() / 1000 - leewaySeconds);
     this.#cursor = page.cursor;
-    if (page.revocations.length > 0) for (const listener of this.#listeners) listener();
+    if (page.revocations.length > 0) this.#tell();
   }
 
   /** Asks when the last answer is too old; whoever comes meanwhile waits for the same answer. */
@@ -180,17 +216,30 @@ class FollowedFeed implements Feed {
     let cancel = startTimer(end, answerMilliseconds);
     try {
       const response = await this.#ask("text/event-stream", connection.signal);
+      if (!/^text\/event-stream *(;|$)/i.test(response.headers.get("content-type") ?? "")) {
+        throw new Error("what the issuer answered is no event stream");
+      }
       const reader = (response.body as ReadableStream<Uint8Array>).getReader();
       const decoder = new TextDecoder();
-      const read = createEventReader((data) => this.#take(readPage(data)));
-      for (;;) {
-        cancel();
-        cancel = startTimer(end, silenceMilliseconds);
-        const { done, value } = await reader.read();
-        if (done) return;
-        read(decoder.decode(value, { stream: true }));
+      let isTold = false;
+      const told = (): void => {
+        isTold = true;
         this.#toldAt = this.#options.now();
         onTold();
+      };
+      const takeEvent = (data: string): void => {
+        const page = readPage(data);
+        this.#take(page);
+        if (!page.more) told();
+      };
+      const read = createEventReader(takeEvent, told);
+      for (;;) {
+        cancel();
+        cancel = startTimer(end, isTold ? silenceMilliseconds : answerMilliseconds);
+        const { done, value } = await reader.read();
+        if (done && isTold) return;
+        if (done) throw new Error("the event stream ended before it had told everything");
+        read(decoder.decode(value, { stream: true }));
       }
     } finally {
       cancel();

@@ -81,6 +81,7 @@ export interface NodeRequest {
 
 /** The part of `ServerResponse` that is written. */
 export interface NodeResponse {
+  readonly headersSent: boolean;
   writeHead(status: number, headers: Record<string, string>): unknown;
   end(body: string): unknown;
 }
@@ -94,6 +95,8 @@ function rawAuthorizations({ rawHeaders }: NodeRequest): readonly string[] {
 }
 
 function sendRefusal(response: NodeResponse, { status, headers, body }: Refusal): void {
+  // Somebody else has answered meanwhile, a timeout for example.
+  if (response.headersSent) return;
   response.writeHead(status, Object.fromEntries(headers));
   response.end(body);
 }
@@ -125,11 +128,13 @@ export type ExpressGuard = (request: NodeRequest, response: NodeResponse, next: 
  */
 export function expressGuards(verifier: Verifier): Guards<ExpressGuard> {
   return guardsOf(verifier, (judge) => (request, response, next) => {
-    judge(rawAuthorizations(request)).then((decision) => {
+    const pass = async (): Promise<void> => {
+      const decision = await judge(rawAuthorizations(request));
       if ("refusal" in decision) return sendRefusal(response, decision.refusal);
       accesses.set(request, decision.access);
       next();
-    }, next);
+    };
+    pass().catch(next);
   });
 }
 

@@ -2,17 +2,26 @@
 // their token expires without being renewed (ASVS 4.4.2 to 4.4.4). Knows no protocol: it calls whoever can close.
 
 import { PawlError } from "../core/errors.ts";
-import type { Access, Verifier } from "./create-verifier.ts";
+import type { Access, Standing, Verifier } from "./create-verifier.ts";
 import { startTimer } from "./platform.ts";
 
 /** Why a connection has to be closed: the name says it, the number is a close code of WebSockets (RFC 6455 section 7.4.2). */
 export type EndReason =
   | { readonly reason: "revoked"; readonly closeCode: 4001 }
-  | { readonly reason: "expired"; readonly closeCode: 4002 };
+  | { readonly reason: "expired"; readonly closeCode: 4002 }
+  | { readonly reason: "outdated"; readonly closeCode: 4003 }
+  | { readonly reason: "unknown"; readonly closeCode: 1013 };
+
+/** By what the verifier says: the session is over; its claims changed, come back with a fresh token; nothing is known, try later. */
+const endOf: Readonly<Record<Exclude<Standing, "good">, EndReason>> = {
+  revoked: { reason: "revoked", closeCode: 4001 },
+  outdated: { reason: "outdated", closeCode: 4003 },
+  unknown: { reason: "unknown", closeCode: 1013 },
+};
 
 /** Options of {@link holdOpen}. */
 export interface HoldOptions {
-  /** Called once, when the connection has to be closed. Not called after `stop`. */
+  /** Called once, when the connection has to be closed; what it throws is ignored. Not called after `stop`. */
   readonly onEnd: (why: EndReason) => void;
   /** `Origin` of the handshake; with `origins` it must be one of them. A page of anybody can open a WebSocket. */
   readonly origin?: string | undefined;
@@ -37,7 +46,7 @@ const sleepMillisecondsMax = 2 ** 31 - 1;
 
 /**
  * Checks the token of a handshake and watches it from then on. Revocations are noticed within a second where the verifier follows
- * a stream; with polling, when some token is checked.
+ * a stream, and within `pollSeconds` of it where it polls.
  * @throws PawlError `csrf_rejected` for another origin; whatever {@link Verifier.verify} throws
  * @example
  * const held = await holdOpen(verifier, token, { onEnd: ({ closeCode, reason }) => socket.close(closeCode, reason) });
@@ -59,7 +68,11 @@ export async function holdOpen(verifier: Verifier, token: string, options: HoldO
   const end = (why: EndReason): void => {
     if (isOver) return;
     stop();
-    onEnd(why);
+    try {
+      onEnd(why);
+    } catch {
+      // Most likely the connection was closed already.
+    }
   };
   const sleep = (): void => {
     cancel();
@@ -68,10 +81,14 @@ export async function holdOpen(verifier: Verifier, token: string, options: HoldO
     // The connection keeps a process alive, not its end.
     else cancel = startTimer(sleep, Math.min(left, sleepMillisecondsMax), true);
   };
-  const unwatch = verifier.onRevocations(() => {
-    if (verifier.isRevoked(access)) end({ reason: "revoked", closeCode: 4001 });
-  });
+  const check = (): void => {
+    const standing = verifier.standing(access);
+    if (standing !== "good") end(endOf[standing]);
+  };
+  const unwatch = verifier.onChange(check);
   sleep();
+  // It may have ended between the first check and the watch.
+  check();
   return {
     get access() {
       return access;
@@ -84,6 +101,7 @@ export async function holdOpen(verifier: Verifier, token: string, options: HoldO
       if (isOver) return;
       access = fresh;
       sleep();
+      check();
     },
     stop,
   };

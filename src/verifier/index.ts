@@ -4,7 +4,7 @@
 export type { AccessClaims } from "../core/access-claims.ts";
 export { PawlError } from "../core/errors.ts";
 export type { Jwk, JwsAlgorithm } from "./algorithms.ts";
-export type { Access, RevocationOptions, Verifier, VerifierOptions } from "./create-verifier.ts";
+export type { Access, RevocationOptions, Standing, Verifier, VerifierOptions } from "./create-verifier.ts";
 export { createVerifier } from "./create-verifier.ts";
 export type { Need } from "./decide.ts";
 export type { Fetch } from "./fetching.ts";

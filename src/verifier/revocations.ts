@@ -8,6 +8,9 @@ const sweepEntries = 10_000;
 /** Entries that are kept: ten thousand endings a minute for a lifetime of an hour and a half. */
 const entriesMax = 1_000_000;
 
+/** What an entry says of a token: its session has ended, or its claims are out of date. */
+export type RefusedBy = "session" | "claims";
+
 /** Entries by session or subject. */
 export class Revocations {
   readonly #bySession = new Map<string, { exp: number }>();
@@ -39,9 +42,10 @@ export class Revocations {
     this.#sweepAt = Math.max(sweepEntries, 2 * this.size);
   }
 
-  has({ sid, sub, iat }: Pick<AccessClaims, "sid" | "sub" | "iat">): boolean {
-    if (this.#bySession.has(sid)) return true;
+  /** The entry that refuses this token, if any. */
+  refusing({ sid, sub, iat }: Pick<AccessClaims, "sid" | "sub" | "iat">): RefusedBy | undefined {
+    if (this.#bySession.has(sid)) return "session";
     const subject = this.#bySubject.get(sub);
-    return subject !== undefined && iat < subject.notBefore;
+    return subject !== undefined && iat < subject.notBefore ? "claims" : undefined;
   }
 }

@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { leewaySecondsMax } from "../../src/core/access-claims.ts";
 import { PawlError } from "../../src/core/errors.ts";
 import type { RevocationPage, Store } from "../../src/core/ports.ts";
 import { createSessions } from "../../src/engine/create-sessions.ts";
@@ -20,7 +21,7 @@ describe("the revocation feed", () => {
     const { sessions, end } = await openFeedStage(t, memoryStore());
     const told = listen(sessions);
     await settled();
-    assert.deepEqual(told.pages, [{ cursor: "0", revocations: [], restarted: false }]);
+    assert.deepEqual(told.pages, [{ cursor: "0", revocations: [], restarted: false, more: false }]);
     const sid = await end();
     await settled();
     assert.deepEqual(told.sids(), [sid]);
@@ -210,7 +211,7 @@ describe("the revocation feed", () => {
     const { sessions, end, platform } = await openFeedStage(t, memoryStore());
     await end();
     const { cursor } = await sessions.revocations();
-    platform.clock.advance(accessTtlMilliseconds + 2000);
+    platform.clock.advance(accessTtlMilliseconds + leewaySecondsMax * 1000 + 2000);
     await sessions.purge();
     for (let count = 0; count < pageEntriesMax + 10; count += 1) await end();
     const told = listen(sessions, cursor);

@@ -2,7 +2,7 @@
 // races between a refresh and a revocation, and junk. The endpoints themselves are in the HTTP suite.
 
 import assert from "node:assert/strict";
-import { generateKeyPairSync, type KeyObject, sign } from "node:crypto";
+import { createHash, generateKeyPairSync, type KeyObject, sign } from "node:crypto";
 import { describe, it } from "node:test";
 import type { Store } from "../../src/core/ports.ts";
 import type { PublicJwk } from "../../src/core/signature.ts";
@@ -18,10 +18,16 @@ const issuer = "http://localhost:4000";
 const pair = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const stranger = generateKeyPairSync("ec", { namedCurve: "P-256" });
 const jwks = { keys: [{ ...(pair.publicKey.export({ format: "jwk" }) as PublicJwk), kid: "one" }] };
+const webSecret = "w".repeat(43);
 const clients = [
   { id: "robot", authentication: "private_key_jwt", jwks },
   { id: "robot-2", authentication: "private_key_jwt", jwks },
   { id: "app" },
+  {
+    id: "web",
+    authentication: "client_secret",
+    secretSha256: createHash("sha256").update(webSecret).digest("base64url"),
+  },
 ] as const;
 
 async function open(store: Store = memoryStore()) {
@@ -183,6 +189,41 @@ describe("what can go wrong", () => {
       const after = await scene.post("/oauth/token", { ...refresh, refresh_token: next });
       assert.deepEqual([after.status, after.json.error], [400, "invalid_grant"]);
     }
+  });
+
+  it("an introspection between the read and the commit of a refresh tells the truth of its instant, and changes nothing", async () => {
+    const below = memoryStore();
+    let beforeCommit: (() => Promise<void>) | undefined;
+    const commit: Store["commit"] = async (...input) => {
+      const meanwhile = beforeCommit;
+      beforeCommit = undefined;
+      await meanwhile?.();
+      return below.commit(...input);
+    };
+    const scene = await open({ ...below, commit });
+    const post = async (path: string, more: Readonly<Record<string, string>>): Promise<Members> =>
+      (await scene.post(path, { client_id: "web", client_secret: webSecret, ...more })).json;
+    const refresh = (token: unknown): Promise<Members> =>
+      post("/oauth/token", { grant_type: "refresh_token", refresh_token: String(token) });
+    const isActive = async (token: unknown): Promise<unknown> =>
+      (await post("/oauth/introspect", { token: String(token) })).active;
+    const first = await scene.grant("web");
+    const seen: unknown[] = [];
+    beforeCommit = async () => void seen.push(await isActive(first));
+    const second = await refresh(first);
+    seen.push(await isActive(first), await isActive(second.refresh_token), await isActive(second.access_token));
+    assert.deepEqual(seen.splice(0), [true, true, true, true], "two-phase: the first lives until the second is used");
+    beforeCommit = async () => void seen.push(await isActive(first), await isActive(second.refresh_token));
+    const third = await refresh(second.refresh_token);
+    seen.push(await isActive(first), await isActive(second.refresh_token), await isActive(third.refresh_token));
+    assert.deepEqual(seen.splice(0), [true, true, false, true, true], "the second was used: the first is dead");
+    beforeCommit = async () => {
+      await post("/oauth/revoke", { token: String(third.refresh_token) });
+      seen.push(await isActive(third.refresh_token));
+    };
+    assert.equal((await refresh(third.refresh_token)).error, "invalid_grant");
+    seen.push(await isActive(third.refresh_token), await isActive(third.access_token));
+    assert.deepEqual(seen, [false, false, false], "a sign-out in between wins");
   });
 
   it("a store that is away is 503 with Retry-After, and says nothing about the token", async () => {
