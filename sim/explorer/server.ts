@@ -11,7 +11,7 @@ import type { RefreshToken } from "../../src/core/refresh-token.ts";
 import { parseRefreshToken } from "../../src/core/refresh-token.ts";
 import type { SecretRing } from "../../src/core/secret-keys.ts";
 import { createSessions } from "../../src/engine/create-sessions.ts";
-import { openSecretRing } from "../../src/engine/secrets.ts";
+import { openSecrets } from "../../src/engine/secrets.ts";
 import type { Sessions } from "../../src/engine/types.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { createSimulatedPlatform } from "../../src/testing/simulated.ts";
@@ -139,7 +139,7 @@ export async function createServer(): Promise<Server> {
   const create = (rotation: RotationMode): Promise<Sessions> =>
     createSessions({ store, platform, secret, rotation, ...lifetimes });
   const engines = { "two-phase": await create("two-phase"), strict: await create("strict") };
-  const secrets = await openSecretRing(store, platform.clock, engines["two-phase"].policy, secret);
+  const { ring: secrets } = await openSecrets(store, platform.clock, engines["two-phase"].policy, secret);
   const stored = async (sid: string): Promise<SessionRecord> => (await forked.store.read(sid)) as SessionRecord;
 
   const begin = async (at: number, record?: SessionRecord): Promise<void> => {

@@ -12,6 +12,9 @@ import type { Invocation } from "./commands.ts";
 import { textFlag } from "./layout.ts";
 import { print } from "./terminal.ts";
 
+/** How long after its end a server may be kept alive by what others have not closed. */
+const lingerMilliseconds = 1_000;
+
 /** `pawl serve` */
 export async function serve(invocation: Invocation): Promise<number> {
   const { terminal } = invocation;
@@ -80,5 +83,7 @@ async function serveHere({ terminal }: Invocation, settings: Settings, log: Log)
   if (parent === undefined) log.info("stopping", { signal });
   await server.close();
   if (parent === undefined) log.info("stopped");
+  // A connection to a database that is silent stays open until the other end says that it has heard of the end.
+  nodePlatform.scheduler.every(lingerMilliseconds, () => process.exit(0));
   return 0;
 }

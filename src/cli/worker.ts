@@ -17,7 +17,7 @@ const patienceMilliseconds = 2_000;
 
 function tell(message: FromWorker): void {
   // A parent that is gone cannot be told; this process ends then.
-  if (process.connected) process.send?.(message);
+  if (process.connected) process.send?.(message, undefined, undefined, () => undefined);
 }
 
 /** Connects a worker with its parent. */

@@ -148,6 +148,11 @@ async function endAll(log: Log): Promise<void> {
   stopWaiting();
 }
 
+/** A worker that died a moment ago still counts as connected: that it cannot be told is no failure of the parent. */
+function tell(worker: Worker, message: ToWorker): void {
+  if (worker.isConnected()) worker.send(message, () => undefined);
+}
+
 /** Any worker may be asked for the metrics: it asks here, and gets those of all as one text. */
 function answerForAll(): void {
   let rounds = 0;
@@ -160,9 +165,7 @@ function answerForAll(): void {
     const finish = (): void => {
       stopWaiting();
       cluster.off("message", collect);
-      if (asking.isConnected()) {
-        asking.send({ type: "metrics", id: message.id, text: mergeMetrics(texts) } satisfies ToWorker);
-      }
+      tell(asking, { type: "metrics", id: message.id, text: mergeMetrics(texts) });
     };
     const collect = (_: Worker, reply: FromWorker): void => {
       if (reply.type !== "metrics" || reply.id !== id) return;
@@ -171,6 +174,6 @@ function answerForAll(): void {
     };
     const stopWaiting = scheduler.every(figuresMilliseconds, finish);
     cluster.on("message", collect);
-    for (const worker of asked) worker.send({ type: "metrics wanted", id } satisfies ToWorker);
+    for (const worker of asked) tell(worker, { type: "metrics wanted", id });
   });
 }

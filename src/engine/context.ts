@@ -9,7 +9,7 @@ import type { SessionRecord } from "../core/record.ts";
 import type { SecretRing } from "../core/secret-keys.ts";
 import type { AccessLifetime } from "./access-lifetime.ts";
 import type { KeyRing } from "./key-ring.ts";
-import type { ForeignSecrets } from "./secrets.ts";
+import type { ForeignSecrets, OpenedSecrets } from "./secrets.ts";
 import type { SessionsOptions } from "./types.ts";
 
 /** How often a lost compare-and-set is read and decided again before the request is answered with 503. */
@@ -21,6 +21,8 @@ export interface Context {
   readonly platform: Platform;
   readonly policy: Policy;
   readonly secrets: SecretRing;
+  /** Keeps the store's list of secrets true while this process runs. */
+  readonly reloadSecrets: OpenedSecrets["reload"];
   readonly foreignSecrets: ForeignSecrets;
   readonly keyRing: KeyRing;
   readonly accessLifetime: AccessLifetime;

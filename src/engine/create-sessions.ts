@@ -15,7 +15,7 @@ import { authenticate, inspect, revokeToken } from "./inspection.ts";
 import { checkKeyRotation, openKeyRing } from "./key-ring.ts";
 import { createRevocationFeed, entriesLapsedAt } from "./revocation-feed.ts";
 import { confirm, refresh } from "./rotation.ts";
-import { createForeignSecrets, openSecretRing } from "./secrets.ts";
+import { createForeignSecrets, openSecrets } from "./secrets.ts";
 import { issue, reauthenticate } from "./signing-in.ts";
 import { openStoreClock } from "./store-clock.ts";
 import type { Sessions, SessionsOptions } from "./types.ts";
@@ -55,7 +55,7 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
   try {
     const platform = clock === undefined ? local : { ...local, clock };
     const secret = options.secret ?? (await embeddedSecret(store, platform.entropy));
-    const secrets = await openSecretRing(store, platform.clock, policy, secret);
+    const { ring: secrets, reload: reloadSecrets } = await openSecrets(store, platform.clock, policy, secret);
     const keyRing = await openKeyRing({ store, platform, secrets, algorithm, rotationSeconds });
     const accessLifetime = await openAccessLifetime(store, platform.clock, policy);
     const foreignSecrets = createForeignSecrets(store, platform);
@@ -79,6 +79,7 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
       platform,
       policy,
       secrets,
+      reloadSecrets,
       foreignSecrets,
       keyRing,
       accessLifetime,
@@ -145,7 +146,7 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>, 
     revoke: async (sid, reason, subject) => isSid(sid) && (await revoke(context, sid, reason, subject)),
     revokeAll: (subject, reason, except, createdBefore) => revokeAll(context, subject, reason, except, createdBefore),
     reauthenticate: (sid, amr, acr) => reauthenticate(context, sid, amr, acr),
-    revocations: (cursor) => store.revocationsAfter(cursor, Math.floor(platform.clock.now() / 1000), feedEntriesMax),
+    revocations: (cursor) => store.revocationsAfter(cursor, entriesLapsedAt(platform.clock.now()), feedEntriesMax),
     followRevocations: (cursor) => feed.follow(cursor),
     revocationFeedState: () => feed.state(),
     jwks: () => keyRing.jwks(),
@@ -170,7 +171,7 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>, 
   };
 }
 
-/** Purges once a minute, picks up key changes of other processes, makes the next key when it is time. A failure waits for the next time. */
+/** Purges once a minute, keeps what processes tell each other in the store true, makes the next key when it is time. A failure waits for the next time. */
 function startBackground(context: Context, purge: Sessions["purge"]): () => void {
   const { scheduler } = context.platform;
   const ignore = (): void => {};
@@ -200,6 +201,7 @@ function startBackground(context: Context, purge: Sessions["purge"]): () => void
       .then(() => context.keyRing.rotateIfDue())
       .catch(ignore);
     context.accessLifetime.reload().catch(ignore);
+    context.reloadSecrets().catch(ignore);
   });
   return () => {
     stopPurge();

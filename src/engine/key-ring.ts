@@ -84,6 +84,8 @@ export function checkKeyRotation(seconds: number = rotationSecondsDefault): numb
 /** Opens the ring: makes the first key on an empty store, re-seals under a new secret, drops what is over. */
 export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
   let loaded: readonly LoadedKey[] = [];
+  /** The keys as they were stored the last time. */
+  let remembered: readonly StoredKey[] = [];
   const cache = new Map<string, LoadedKey>();
   const take = (stored: readonly StoredKey[]): void => {
     // A key that was opened once stays open, although another process may have sealed it under a newer secret.
@@ -92,6 +94,7 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
     loaded = opened.map((key, index) => ({ ...key, lapsesAt: lapseOf(opened[index - 1]) }));
     cache.clear();
     for (const key of loaded) cache.set(key.kid, key);
+    remembered = stored;
   };
   const change = async (edit: (keys: readonly StoredKey[]) => Promise<StoredKey[] | undefined>): Promise<void> => {
     for (let round = 0; round < writeRoundsMax; round += 1) {
@@ -109,13 +112,8 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
   await change((keys) => bringUpToDate(keys, input));
   const now = (): number => input.platform.clock.now();
   const present = (): LoadedKey[] => loaded.filter((key) => now() < key.lapsesAt);
-  const makeNext = async (keys: readonly StoredKey[]): Promise<StoredKey[]> => {
-    const needed = stillNeeded(keys, now());
-    if (needed.length < keysMax) {
-      return [...needed, await makeKey(input, algorithmFor(needed, input), now() + jwksMaxAgeSeconds * 1000)];
-    }
-    throw new PawlError("invalid_request", `At most ${keysMax} signing keys are kept; an older one goes within a day.`);
-  };
+  const canSign = ({ kid, ...key }: StoredKey): boolean =>
+    cache.get(kid)?.signing !== undefined || unseal({ kid, ...key }, input.secrets) !== undefined;
   /** True when the newest key signs, and has done so for as long as it should. */
   const isDue = (keys: readonly StoredKey[]): boolean => {
     const newest = Math.max(...keys.map(({ activeAt }) => activeAt));
@@ -130,12 +128,12 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
     jwks: () => ({ keys: present().map((key) => key.jwk) }),
     views: () => present().map((key) => viewOf(key, activeKey(loaded, now()), now())),
     rotate: async () => {
-      await change(makeNext);
+      await change((keys) => withNext(keys, input));
       const newest = loaded[0] as LoadedKey;
       return viewOf(newest, activeKey(loaded, now()), now());
     },
     rotateIfDue: async () => {
-      if (isDue(loaded)) await change(async (keys) => (isDue(keys) ? await makeNext(keys) : undefined));
+      if (isDue(loaded)) await change(async (keys) => (isDue(keys) ? await withNext(keys, input) : undefined));
     },
     revoke: async (kid) => {
       let isKnown = false;
@@ -146,7 +144,12 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
       });
       return isKnown;
     },
-    reload: async () => take(parse(await input.store.readDocument(documentKey))),
+    reload: async () => {
+      const stored = parse(await input.store.readDocument(documentKey));
+      if (stored.some((key) => canSign(key))) return take(stored);
+      // The database lost them, or is another one: what this process still knows goes back.
+      await change((keys) => bringUpToDate(keys.length === 0 ? remembered : keys, input, keys));
+    },
   };
 }
 
@@ -236,12 +239,26 @@ async function withoutKey(keys: readonly StoredKey[], kid: string, input: KeyRin
   return left.map((key) => (key === waiting ? { ...key, activeAt: now } : key));
 }
 
+/** The keys that are needed, and one more, which signs once it has been published for long enough. */
+async function withNext(keys: readonly StoredKey[], input: KeyRingInput): Promise<StoredKey[]> {
+  const now = input.platform.clock.now();
+  const needed = stillNeeded(keys, now);
+  if (needed.length < keysMax) {
+    return [...needed, await makeKey(input, algorithmFor(needed, input), now + jwksMaxAgeSeconds * 1000)];
+  }
+  throw new PawlError("invalid_request", `At most ${keysMax} signing keys are kept; an older one goes within a day.`);
+}
+
 function activeAtOf(keys: readonly StoredKey[], kid: string): number {
   return keys.find((key) => key.kid === kid)?.activeAt ?? Number.POSITIVE_INFINITY;
 }
 
-/** What the stored keys should be at start; `undefined` when they already are. */
-async function bringUpToDate(keys: readonly StoredKey[], input: KeyRingInput): Promise<StoredKey[] | undefined> {
+/** What the stored keys should be for a process to go on; `undefined` when they already are, as `stored`. */
+async function bringUpToDate(
+  keys: readonly StoredKey[],
+  input: KeyRingInput,
+  stored: readonly StoredKey[] = keys,
+): Promise<StoredKey[] | undefined> {
   const now = input.platform.clock.now();
   const needed = stillNeeded(keys, now).map((key): StoredKey => {
     const pkcs8 = key.keyId === input.secrets.newest.keyId ? undefined : unseal(key, input.secrets);
@@ -252,6 +269,6 @@ async function bringUpToDate(keys: readonly StoredKey[], input: KeyRingInput): P
   const algorithm = algorithmFor(needed, input);
   if (newest === undefined) needed.push(await makeKey(input, algorithm, now));
   else if (newest.alg !== algorithm) needed.push(await makeKey(input, algorithm, now + jwksMaxAgeSeconds * 1000));
-  const unchanged = needed.length === keys.length && needed.every((key) => keys.includes(key));
+  const unchanged = needed.length === stored.length && needed.every((key) => stored.includes(key));
   return unchanged ? undefined : needed;
 }

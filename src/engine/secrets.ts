@@ -1,6 +1,6 @@
 // Which secrets this store knows: PAWL_SECRET gives the bytes, the store's document `secrets` gives each its key id and
 // tells since when it is no longer the newest. Owns the refusal to start when sessions depend on a secret that is
-// missing. The document holds fingerprints only.
+// missing, and that the document stays true while processes run. The document holds fingerprints only.
 
 import { PawlError } from "../core/errors.ts";
 import type { Policy } from "../core/policy.ts";
@@ -15,26 +15,41 @@ const writeRoundsMax = 16;
 const keyIdMax = 255;
 /** How many rows are looked at to find out whether anybody still depends on a missing secret. */
 const dependantRowsMax = 1000;
+/** A process that still makes tokens under an older secret says so this often. */
+const renewMilliseconds = 600_000;
+/** For so long it may be silent, busy or cut off, and still be believed to make them. */
+const silenceMilliseconds = 3 * renewMilliseconds;
 
 interface KnownSecret {
   readonly keyId: number;
   readonly fingerprint: string;
-  /** Milliseconds: since when it is not the newest; `null` while it is. */
+  /** Milliseconds: when it was last seen to make tokens after a newer one had taken over; `null` while it is the newest. */
   readonly supersededAt: number | null;
   /** The longest idle lifetime under which it made tokens: none outlives `supersededAt` plus this. */
   readonly idleTtlSeconds: number;
+}
+
+/** The secrets of this process, and its part in the store's document about them. */
+export interface OpenedSecrets {
+  readonly ring: SecretRing;
+  /**
+   * Says again what the document has lost (the database was put back, or is another one), and that an older secret is
+   * still the one this process makes tokens under.
+   */
+  reload(): Promise<void>;
 }
 
 /**
  * Matches the given secrets with those the store knows, and records a new one.
  * @throws PawlError `store_incompatible` when live sessions were made under a secret that is not given.
  */
-export async function openSecretRing(store: Store, clock: Clock, policy: Policy, text: string): Promise<SecretRing> {
+export async function openSecrets(store: Store, clock: Clock, policy: Policy, text: string): Promise<OpenedSecrets> {
   const secrets = parseSecrets(text);
   for (let round = 0; round < writeRoundsMax; round += 1) {
     const stored = await store.readDocument(documentKey);
     const known = stored === undefined ? [] : (JSON.parse(stored.value) as KnownSecret[]);
     const next = await reconcile(store, clock.now(), policy, known, secrets.map(secretFingerprint));
+    if (stored === undefined) await refuseStrangers(next, store, clock.now());
     const value = JSON.stringify(next);
     const unchanged = stored !== undefined && stored.value === value;
     if (
@@ -43,10 +58,49 @@ export async function openSecretRing(store: Store, clock: Clock, policy: Policy,
     ) {
       const idOf = new Map(next.map((each) => [each.fingerprint, each.keyId]));
       const keys = secrets.map((secret) => deriveSecretKeys(idOf.get(secretFingerprint(secret)) as number, secret));
-      return createSecretRing(keys as unknown as readonly [SecretKeys, ...SecretKeys[]]);
+      const ring = createSecretRing(keys as unknown as readonly [SecretKeys, ...SecretKeys[]]);
+      const own = next.slice(0, secrets.length);
+      return { ring, reload: () => sayAgain(store, clock, own) };
     }
   }
   throw new PawlError("store_unavailable", "The list of secrets is being changed by others; retry.");
+}
+
+/** One attempt; what another process changed meanwhile is looked at the next time. @param own newest first */
+async function sayAgain(store: Store, clock: Clock, own: readonly KnownSecret[]): Promise<void> {
+  const stored = await store.readDocument(documentKey);
+  const known = stored === undefined ? [] : (JSON.parse(stored.value) as KnownSecret[]);
+  const next = withOwn(known, own, clock.now());
+  const value = JSON.stringify(next);
+  if (value === stored?.value) return;
+  await store.writeDocuments([{ key: documentKey, expectedVersion: stored?.version ?? 0, value }]);
+}
+
+/** The document as it must be while a process with the secrets `own` runs. */
+function withOwn(known: readonly KnownSecret[], own: readonly KnownSecret[], now: number): KnownSecret[] {
+  const [newest] = own as readonly [KnownSecret];
+  const lost = own.filter(
+    ({ fingerprint, keyId }) => !known.some((each) => each.fingerprint === fingerprint || each.keyId === keyId),
+  );
+  const kept = known.map((each): KnownSecret => {
+    if (each.fingerprint !== newest.fingerprint || each.supersededAt === null) return each;
+    return now < each.supersededAt + renewMilliseconds ? each : { ...each, supersededAt: now };
+  });
+  return [...kept, ...lost];
+}
+
+/** @throws PawlError `store_incompatible` when the document is gone, and live sessions are of other secrets than `given` */
+async function refuseStrangers(given: readonly KnownSecret[], store: Store, now: number): Promise<void> {
+  const keyIds = new Set(given.map(({ keyId }) => keyId));
+  const rows = await store.listAll(undefined, dependantRowsMax);
+  if (rows.some((record) => isLive(record, now) && keyIdsOf(record).some((keyId) => !keyIds.has(keyId)))) refuse();
+}
+
+function refuse(): never {
+  throw new PawlError(
+    "store_incompatible",
+    "The store holds sessions made under a secret that is not given. Give the old secret too, newest first, comma-separated (PAWL_SECRET).",
+  );
 }
 
 /** At most one reading in this time: tokens that somebody makes up cost no more, and wait for as long. */
@@ -98,16 +152,11 @@ async function reconcile(
   given: readonly string[],
 ): Promise<KnownSecret[]> {
   const missing = known.filter((each) => !given.includes(each.fingerprint) && mayHaveTokens(each, now));
-  if (missing.length > 0 && (await dependOn(missing, store, now))) {
-    throw new PawlError(
-      "store_incompatible",
-      "The store holds sessions made under a secret that is not given. Give the old secret too, newest first, comma-separated (PAWL_SECRET).",
-    );
-  }
+  if (missing.length > 0 && (await dependOn(missing, store, now))) refuse();
   const result: KnownSecret[] = [];
   for (const [position, fingerprint] of given.entries()) {
     const before = known.find((each) => each.fingerprint === fingerprint);
-    const keyId = before?.keyId ?? freeKeyId([...known, ...result]);
+    const keyId = before?.keyId ?? freeKeyId(fingerprint, [...known, ...result]);
     const supersededAt = position === 0 ? null : (before?.supersededAt ?? now);
     const idleTtlSeconds = Math.max(before?.idleTtlSeconds ?? 0, policy.idleTtlSeconds);
     result.push({ keyId, fingerprint, supersededAt, idleTtlSeconds });
@@ -116,15 +165,20 @@ async function reconcile(
   return [...result, ...missing.map((each) => ({ ...each, supersededAt: each.supersededAt ?? now }))];
 }
 
-/** No refresh token outlives the idle lifetime, so a secret superseded for longer than that has no tokens left. */
+/** No refresh token outlives the idle lifetime, so a secret that made none for longer than that has no tokens left. */
 function mayHaveTokens(secret: KnownSecret, now: number): boolean {
-  return secret.supersededAt === null || secret.supersededAt + secret.idleTtlSeconds * 1000 > now;
+  if (secret.supersededAt === null) return true;
+  return secret.supersededAt + silenceMilliseconds + secret.idleTtlSeconds * 1000 > now;
 }
 
-function freeKeyId(taken: readonly KnownSecret[]): number {
-  const highest = taken.reduce((max, each) => Math.max(max, each.keyId), 0);
-  for (let step = 1; step <= keyIdMax; step += 1) {
-    const candidate = ((highest + step - 1) % keyIdMax) + 1;
+/**
+ * A key id that nobody has: the one that follows from the secret itself, so that a store which has lost its document, or is
+ * another one, gives the secret the same id again; the next one where that is taken.
+ */
+function freeKeyId(fingerprint: string, taken: readonly KnownSecret[]): number {
+  const own = (Buffer.from(fingerprint, "base64url")[0] ?? 0) % keyIdMax;
+  for (let step = 0; step < keyIdMax; step += 1) {
+    const candidate = ((own + step) % keyIdMax) + 1;
     if (!taken.some((each) => each.keyId === candidate)) return candidate;
   }
   throw new PawlError("store_incompatible", "The store knows too many secrets.");
@@ -134,7 +188,11 @@ function freeKeyId(taken: readonly KnownSecret[]): number {
 async function dependOn(secrets: readonly KnownSecret[], store: Store, now: number): Promise<boolean> {
   const rows = await store.listAll(undefined, dependantRowsMax);
   const keyIds = secrets.map((each) => each.keyId);
-  const uses = (record: SessionRecord): boolean =>
-    keyIds.includes(record.currentKeyId) || (record.handOut !== undefined && keyIds.includes(record.handOut.keyId));
+  const uses = (record: SessionRecord): boolean => keyIdsOf(record).some((keyId) => keyIds.includes(keyId));
   return rows.length === dependantRowsMax || rows.some((record) => isLive(record, now) && uses(record));
+}
+
+/** The secrets that the tokens of a session are made under. */
+function keyIdsOf({ currentKeyId, handOut }: SessionRecord): number[] {
+  return handOut === undefined ? [currentKeyId] : [currentKeyId, handOut.keyId];
 }

@@ -147,7 +147,7 @@ describe("a store that throws at one call", () => {
     const healthy = createFaultyStore(memoryStore());
     await createSessions({ ...options, store: healthy });
     const calls = healthy.calls.map(({ method }) => method);
-    assert.deepEqual(new Set(calls), new Set(["open", "embeddedSecret", "readDocument", "writeDocuments"]));
+    assert.deepEqual(new Set(calls), new Set(["open", "embeddedSecret", "readDocument", "listAll", "writeDocuments"]));
     for (const [position, method] of calls.entries()) {
       for (const kind of silent) {
         const below = memoryStore();
