@@ -84,6 +84,21 @@ describe("pawl serve --workers", { skip }, () => {
     assert.equal((await server.stop()).code, 0);
   });
 
+  it("outlives a worker that dies while another one asks for the figures of all", async () => {
+    const server = await serve(["--workers", "2"]);
+    const { pid } = server.process;
+    const [first] = workersOf(server) as [number];
+    // The parent learns of the death only after it was asked: it is as far behind as a busy one.
+    process.kill(pid as number, "SIGSTOP");
+    process.kill(first, "SIGKILL");
+    const asked = Array.from({ length: 4 }, () => send(server, "GET", "/metrics").catch(() => undefined));
+    await wait(300);
+    process.kill(pid as number, "SIGCONT");
+    assert.ok((await Promise.all(asked)).some((answer) => answer?.status === 200));
+    await until("a new worker", () => workersOf(server).length === 2 && !workersOf(server).includes(first));
+    assert.equal((await server.stop()).code, 0, server.seen.errors);
+  });
+
   it("ends its workers with itself: at SIGTERM in an orderly way, at kill -9 all the same", async () => {
     for (const signal of ["SIGTERM", "SIGKILL"] as const) {
       const server = await serve(["--workers", "2"]);
