@@ -193,8 +193,10 @@ async function createCheck(jwk: Jwk, alg: string): Promise<SignatureCheck | unde
     const native = nodeCrypto();
     if (native !== undefined && scheme.kty !== "oct") return nativeCheck(native, scheme, alg, plain);
     const key = await crypto.subtle.importKey("jwk", plain, scheme.forImport, false, ["verify"]);
-    return async (data, signature) =>
-      isWellFormed(scheme, signature) && (await crypto.subtle.verify(scheme.forVerify, key, signature, data));
+    const verify = (data: Uint8Array<ArrayBuffer>, signature: Uint8Array<ArrayBuffer>): Promise<boolean> =>
+      // Some runtimes look at the point only now.
+      crypto.subtle.verify(scheme.forVerify, key, signature, data).catch(() => false);
+    return async (data, signature) => isWellFormed(scheme, signature) && (await verify(data, signature));
   } catch {
     // A point that is not on its curve, and the like: no key.
     return undefined;

@@ -107,6 +107,12 @@ test("V2: the type is that of an access token, exactly", async () => {
   assert.ok(await verifierAt().verify(forge(key, { ...header, typ: "application/at+jwt" }, claims)));
 });
 
+test("a token that is bound to a key is no bearer token", async () => {
+  for (const cnf of [{ jkt: "x" }, { "x5t#S256": "x" }, null, 1]) {
+    await refused(forge(key, header, { ...claims, cnf }), /bound to a key/);
+  }
+});
+
 describe("V3: the algorithm is that of the key", () => {
   test("none, in any spelling, and none at all", async () => {
     for (const alg of ["none", "None", "nOnE", undefined, 1, ""]) {

@@ -2,12 +2,14 @@
 // requests, and every framework gives the same answers (RFC 6750, RFC 9470).
 
 import assert from "node:assert/strict";
-import { createServer, type RequestListener } from "node:http";
+import { createServer, IncomingMessage, type RequestListener, ServerResponse } from "node:http";
 import { createRequire } from "node:module";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, Socket } from "node:net";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { before, describe, test } from "node:test";
+import { setTimeout as wait } from "node:timers/promises";
+import { PawlError } from "../../src/core/errors.ts";
 import type { Access, Guards, RecentAuth, Verifier } from "../../src/verifier/index.ts";
 import {
   accessOf,
@@ -263,6 +265,46 @@ for (const [framework, start] of Object.entries(starts)) {
   });
 }
 
+test("a request that was answered while its token was judged is let be, and no guard fails over it", async (t) => {
+  const late = { ...verifier(), verify: () => wait(30).then(() => Promise.reject(new PawlError("invalid_token"))) };
+  const failures: unknown[] = [];
+  const express = frameworks("express") as () => {
+    use(...handlers: unknown[]): void;
+  } & RequestListener;
+  const app = express();
+  app.use((_: unknown, response: ServerResponse, next: () => void) => {
+    next();
+    response.writeHead(504).end("too late");
+  });
+  app.use(expressGuards(late).requireSession());
+  app.use((error: unknown, _: unknown, __: unknown, ___: unknown) => failures.push(error));
+  const node: RequestListener = async (request, response) => {
+    const judged = nodeGuards(late).requireSession()(request, response);
+    response.writeHead(504).end("too late");
+    assert.equal(await judged.catch((error) => failures.push(error)), undefined);
+  };
+  for (const listener of [app, node]) {
+    const origin = await listen(t, listener);
+    assert.equal((await ask(origin, "/", [`Bearer ${good}`])).status, "504");
+    await wait(100);
+  }
+  assert.deepEqual(failures, []);
+});
+
+test("what a middleware behind a guard throws reaches the next one, in a chain that somebody wrote by hand", async () => {
+  const thrown: unknown[] = [];
+  const mayEnter = expressGuards(verifier()).requireSession();
+  const request = { rawHeaders: ["authorization", `Bearer ${good}`] };
+  await new Promise<void>((resolve) => {
+    mayEnter(request, new ServerResponse(new IncomingMessage(new Socket())), (error) => {
+      if (error === undefined) throw new Error("a handler that fails");
+      thrown.push(error);
+      resolve();
+    });
+  });
+  assert.match(String(thrown[0]), /a handler that fails/);
+});
+
 test("an issuer that cannot be asked is 503 with Retry-After, in every shape the same", async () => {
   const away = createVerifier({ issuer, audience, revocations: false, fetch: () => Promise.reject(new Error("away")) });
   const request = new Request("http://a/", { headers: { authorization: `Bearer ${good}` } });
@@ -279,6 +321,7 @@ test("a mistake in a guard shows where it is made; claims without a guard are an
   for (const bad of ["", " ", "a  b", 'a"b', "ä"])
     assert.throws(() => guards.requireScope(bad), { code: "invalid_option" });
   assert.throws(() => guards.requireRecentAuth({ maxAgeSeconds: -1 }), { code: "invalid_option" });
+  assert.throws(() => guards.requireRecentAuth({ maxAgeSeconds: 0 }), { code: "invalid_option" }, "lets in nobody");
   assert.throws(() => guards.requireRecentAuth({ acr: [] }), { code: "invalid_option" });
   assert.throws(() => guards.requireRecentAuth({}), { code: "invalid_option" });
   assert.throws(() => accessOf({}), /no guard/);

@@ -1,5 +1,30 @@
-// What the verifier does with real tokens, run under each runtime by runtimes.test.ts. Plain JavaScript on what every runtime has:
+// What the verifier does with real tokens and with the vectors of others, run under each runtime by runtimes.test.ts. Plain JavaScript on what every runtime has:
 // no module of Node, no console. Owns the list of checks; the runtimes differ only in how it is called.
+
+const sizes = ["256", "384", "512"];
+const algorithms = [...["ES", "RS", "PS", "HS"].flatMap((family) => sizes.map((size) => family + size)), "EdDSA"];
+
+/**
+ * @param pawl the module `pawl/verifier`
+ * @param suites the groups of test/vectors/wycheproof-jws.json by suite
+ * @returns the numbers of the cases that are accepted, by suite; a refusal of another kind as text
+ */
+export async function acceptedVectors({ verifyJws }, suites) {
+  const accepted = {};
+  for (const [suite, groups] of Object.entries(suites)) {
+    accepted[suite] = [];
+    for (const { key, tests } of groups) {
+      for (const { tcId, jws } of tests) {
+        const verdict = await verifyJws(jws, key, { algorithms }).then(
+          () => tcId,
+          ({ code, message }) => (code === "invalid_token" ? undefined : `${tcId}: ${message}`),
+        );
+        if (verdict !== undefined) accepted[suite].push(verdict);
+      }
+    }
+  }
+  return accepted;
+}
 
 /**
  * @param pawl the module `pawl/verifier`

@@ -1,10 +1,10 @@
 // The built verifier under every runtime: Node.js 24 and 22, Bun, Deno and workerd, each with the same checks on real tokens of a
-// real server: a good one, a changed one, one that was signed out, one for somebody else.
+// real server: a good one, a changed one, one that was signed out, one for somebody else; and the vectors of others.
 
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, readdirSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TestContext } from "node:test";
 import { after, before, describe, test } from "node:test";
@@ -14,6 +14,7 @@ import { promisify } from "node:util";
 import { freePort } from "../../sim/free-port.ts";
 import { installRuntimes, runtimes, runtimesMissing } from "../../tools/runtimes/install.ts";
 import { call, type Program, startProgram, temporaryFolder } from "../end-to-end/program.ts";
+import { casesOf, vectorFile, wanted as wantedOf } from "./wycheproof.ts";
 
 const run = promisify(execFile);
 const dist = join(import.meta.dirname, "../../dist");
@@ -32,6 +33,19 @@ const wanted = {
   jws: "good",
 };
 
+const suites = ["json_web_signature_test", "json_web_key_test"] as const;
+
+/** Every honest vector was accepted, and no other. */
+function assertVectors(accepted: Readonly<Record<string, readonly unknown[]>>): void {
+  for (const suite of suites) {
+    const judged = casesOf(suite).filter((each) => wantedOf(suite, each) !== undefined);
+    const numbers = new Set(judged.map(({ tcId }) => tcId));
+    const strange = accepted[suite]?.filter((each) => typeof each !== "number" || numbers.has(each));
+    const valid = judged.filter((each) => wantedOf(suite, each) === "valid").map(({ tcId }) => tcId);
+    assert.deepEqual(strange, valid, suite);
+  }
+}
+
 interface Runtime {
   readonly name: string;
   readonly command: string;
@@ -48,7 +62,7 @@ const all: readonly Runtime[] = [
   {
     name: "Deno",
     command: runtimes.deno,
-    words: [...denoWords, `--allow-read=${dist},${import.meta.dirname}`],
+    words: [...denoWords, `--allow-read=${dist},${import.meta.dirname},${join(import.meta.dirname, "../vectors")}`],
     isForeign: true,
   },
 ];
@@ -86,11 +100,12 @@ const config :Workerd.Config = (
 `;
 }
 
-const workerProgram = `import { check } from "./runtime-checks.mjs";
+const workerProgram = `import { acceptedVectors, check } from "./runtime-checks.mjs";
 import * as pawl from "./verifier/index.js";
 export default {
   async fetch(request) {
-    return Response.json(await check(pawl, await request.json()));
+    const asked = request.url.endsWith("/vectors") ? acceptedVectors : check;
+    return Response.json(await asked(pawl, await request.json()));
   },
 };
 `;
@@ -164,7 +179,9 @@ describe("the verifier in every runtime", () => {
         env: { HOME: home.path, DENO_DIR: home.path, DENO_NO_UPDATE_CHECK: "1", DO_NOT_TRACK: "1" },
         timeout: millisecondsMax,
       });
-      assert.deepEqual(JSON.parse(stdout), wanted);
+      const { checked, accepted } = JSON.parse(stdout);
+      assert.deepEqual(checked, wanted);
+      assertVectors(accepted);
     });
   }
 
@@ -177,5 +194,7 @@ describe("the verifier in every runtime", () => {
       const answer = await fetch(origin, { method: "POST", body: JSON.stringify({ ...options, mode: "poll" }) });
       assert.deepEqual(JSON.parse(await answer.text()), wanted);
     }
+    const vectors = await fetch(`${origin}/vectors`, { method: "POST", body: readFileSync(vectorFile) });
+    assertVectors(JSON.parse(await vectors.text()));
   });
 });

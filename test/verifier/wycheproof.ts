@@ -22,8 +22,9 @@ export interface Case {
 /** The two files. */
 export type SuiteName = "json_web_signature_test" | "json_web_key_test";
 
-const file = new URL("../vectors/wycheproof-jws.json", import.meta.url);
-const groups = JSON.parse(readFileSync(file, "utf8")) as Readonly<Record<SuiteName, readonly Group[]>>;
+/** The file of the vectors. */
+export const vectorFile: URL = new URL("../vectors/wycheproof-jws.json", import.meta.url);
+const groups = JSON.parse(readFileSync(vectorFile, "utf8")) as Readonly<Record<SuiteName, readonly Group[]>>;
 
 /** Keys whose alg is another one or does not exist: whether their signatures are honest is a matter of taste. */
 export const strangeKeys: readonly number[] = [346, 347, 350, 351];

@@ -1,10 +1,12 @@
 // An API as its author writes it, in every framework that pawl/verifier has guards for, under the types of the frameworks
 // themselves and the strictest settings of the compiler. Owns no behaviour: test/verifier/framework-types.test.ts compiles it.
 
+import type { KeyObject } from "node:crypto";
 import { createServer } from "node:http";
 import express from "express";
 import { fastify } from "fastify";
 import { Hono } from "hono";
+import type { JWK } from "jose";
 import {
   accessOf,
   createVerifier,
@@ -14,6 +16,7 @@ import {
   holdOpen,
   honoGuards,
   nodeGuards,
+  type Verifier,
   type VerifierOptions,
 } from "pawl/verifier";
 
@@ -27,6 +30,10 @@ const options: VerifierOptions = {
   revocations: { url: optional("FEED"), token: optional("FEED_TOKEN") },
 };
 const verifier = createVerifier(options);
+
+/** Keys in the types of those who make them. */
+export const withKeys = (own: KeyObject, exported: JsonWebKey, jose: JWK): readonly Verifier[] =>
+  [own.export({ format: "jwk" }), exported, jose].map((jwk) => createVerifier({ ...options, keys: { keys: [jwk] } }));
 
 const inExpress = expressGuards(verifier);
 const app: express.Express = express();
