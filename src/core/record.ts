@@ -21,6 +21,20 @@ export function isSid(text: string): boolean {
   return sidShape.test(text);
 }
 
+/** The id right before `sid` in the order of stores; `undefined` for the first one. */
+export function sidBefore(sid: string): string | undefined {
+  const bytes = Buffer.from(sid, "base64url");
+  let at = bytes.length - 1;
+  // Borrows from the byte before, as in a subtraction.
+  while (at >= 0 && bytes[at] === 0) {
+    bytes[at] = 255;
+    at -= 1;
+  }
+  if (at < 0) return undefined;
+  bytes[at] = (bytes[at] as number) - 1;
+  return bytes.toString("base64url");
+}
+
 /** How a refresh token travels. */
 export type Transport = "cookie" | "body";
 

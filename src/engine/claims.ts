@@ -1,5 +1,6 @@
 // The application's own claims (roles, tenants) in access tokens: asked for at issue time, checked, and renewed.
-// Owns the bounds and the protected names. The hook is asked before anything is committed, so its failure loses nothing.
+// Owns the bounds and the protected names. A refresh asks the hook before it commits, and a sign-in takes its
+// session back, so the hook's failure loses nothing.
 
 import { PawlError } from "../core/errors.ts";
 import type { SessionRecord } from "../core/record.ts";

@@ -4,10 +4,10 @@
 import { remember } from "../core/decide.ts";
 import { PawlError } from "../core/errors.ts";
 import type { Delegation, SessionRecord } from "../core/record.ts";
-import { methodsMax, subjectCharactersMax } from "../core/record.ts";
+import { methodsMax, sidBefore, subjectCharactersMax } from "../core/record.ts";
 import type { RefreshToken } from "../core/refresh-token.ts";
 import { encodeRefreshToken, noHash, tokenHash } from "../core/refresh-token.ts";
-import { type Claims, claimsFor, createAsked } from "./claims.ts";
+import { type Claims, createAsked } from "./claims.ts";
 import type { Context } from "./context.ts";
 import { cannotAnswer, commitRoundsMax, tell } from "./context.ts";
 import { enforceLimit } from "./ending.ts";
@@ -22,6 +22,7 @@ const labelCharactersMax = 64;
 const clientIdCharactersMax = 255;
 const methodCharactersMax = 32;
 const insertRoundsMax = 4;
+const claimsRoundsMax = 4;
 const noLink = new Uint8Array(16);
 
 function demand(condition: boolean, field: string, must: string): void {
@@ -72,6 +73,17 @@ function checkInput(
   };
 }
 
+/** When the person proved who they are (seconds): now, or before. */
+function checkAuthTime(authTime: number | undefined, now: number): number {
+  if (authTime === undefined) return now;
+  demand(
+    Number.isSafeInteger(authTime) && authTime > 0 && authTime <= now,
+    "authTime",
+    "whole seconds, not in the future",
+  );
+  return authTime;
+}
+
 /** 48 bits of time, then 80 random bits: new rows go to the end of the table, and nobody can guess one. */
 function createSid(context: Context, now: number): string {
   const bytes = Buffer.alloc(16);
@@ -84,7 +96,6 @@ function createSid(context: Context, now: number): string {
 export async function issue(context: Context, input: IssueInput): Promise<Grant> {
   const checked = checkInput(input);
   const { policy, platform, secrets, store } = context;
-  let claims: Claims | undefined;
   for (let round = 0; round < insertRoundsMax; round += 1) {
     const now = platform.clock.now();
     const seconds = Math.floor(now / 1000);
@@ -104,7 +115,7 @@ export async function issue(context: Context, input: IssueInput): Promise<Grant>
       createdAt: now,
       expiresAt,
       lastSeenAt: now,
-      authTime: seconds,
+      authTime: checkAuthTime(input.authTime, seconds),
       userAgent: "",
       ip: "",
       generation: 0,
@@ -120,9 +131,9 @@ export async function issue(context: Context, input: IssueInput): Promise<Grant>
       ended: undefined,
       history: [],
     };
-    const record = seenFrom(empty, input, now);
-    claims ??= await claimsFor(context, record);
-    if (!(await store.insert(record))) continue; // 80 random bits met twice within a millisecond: draw again.
+    const inserted = seenFrom(empty, input, now);
+    if (!(await store.insert(inserted))) continue; // 80 random bits met twice within a millisecond: draw again.
+    const { record, claims } = await withClaims(context, inserted);
     tell(context, record, now, "session_created");
     await enforceLimit(context, record.subject);
     return createGrant(context, record, now, "issued", token.expiresAt, encodeRefreshToken(token, secrets.newest), {
@@ -130,6 +141,37 @@ export async function issue(context: Context, input: IssueInput): Promise<Grant>
     });
   }
   throw cannotAnswer("No free session id was found; retry.");
+}
+
+/**
+ * What the application adds to the first access token of a session. It is asked once the session is in the store, where a
+ * renewal of claims finds it: what the hook says before that may be out of date, and nobody would know. When it fails the
+ * session is gone again, and nobody was told of it.
+ */
+async function withClaims(
+  context: Context,
+  inserted: SessionRecord,
+): Promise<{ record: SessionRecord; claims: Claims }> {
+  const asked = createAsked(context);
+  let record: SessionRecord | undefined = inserted;
+  try {
+    for (let round = 0; round < claimsRoundsMax; round += 1) {
+      const claims = asked.claims(record);
+      if (claims !== undefined) return { record, claims };
+      await asked.ask(record);
+      record = await context.store.read(inserted.sid);
+      if (record === undefined || !isLive(record, context.platform.clock.now())) break;
+    }
+    throw cannotAnswer("The session was ended, or its claims were renewed again and again, while it began; retry.");
+  } catch (error) {
+    await remove(context, inserted.sid).catch(() => undefined);
+    throw error;
+  }
+}
+
+/** Takes a session back that nobody has a token of: a sweep that looks at the one row behind the id before it. */
+async function remove({ store }: Context, sid: string): Promise<void> {
+  await store.purge((record) => record.sid === sid, 0, sidBefore(sid), 1);
 }
 
 /** A new access token with `auth_time` now, for a session whose owner has just proven who they are. */

@@ -52,8 +52,8 @@ export interface SessionsOptions extends PolicyOptions {
   readonly platform?: Platform | undefined;
   /**
    * Adds claims of the application (roles, a tenant) to each access token when it is made. A plain JSON object of at most
-   * 4,096 bytes; names that Pawl or a standard gives a meaning are refused. Asked before anything is committed: when it
-   * rejects, or takes longer than 5 s, the request is answered with `store_unavailable` and nothing has changed.
+   * 4,096 bytes; names that Pawl or a standard gives a meaning are refused. When it rejects, or takes longer than 5 s, the
+   * request is answered with `store_unavailable` and nothing has changed. Asked again when `bumpClaims` comes in between.
    * @example
    * claims: async ({ subject }) => ({ roles: await rolesOf(subject) })
    */
@@ -81,6 +81,8 @@ export interface IssueInput extends Origin {
   readonly label?: string | undefined;
   /** Default `first-party`. */
   readonly clientId?: string | undefined;
+  /** When they proved it (`auth_time`). Seconds since the epoch, not in the future. Default now. */
+  readonly authTime?: number | undefined;
   /** How strongly the person proved it (`acr`), 1 to 255 characters. Default: not said. */
   readonly acr?: string | undefined;
   /**

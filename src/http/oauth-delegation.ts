@@ -44,6 +44,7 @@ async function delegate(parts: Parts, call: Call): Promise<Outgoing> {
     subject,
     transport: "body",
     // The same sign-in, seen from another program: nobody proved more than before.
+    authTime: record.authTime,
     amr: record.amr,
     ...(record.acr !== undefined && { acr: record.acr }),
     label,

@@ -5,9 +5,8 @@
 
 import { PawlError } from "../core/errors.ts";
 import type { DocumentChange, Revocation, Store, StoredDocument } from "../core/ports.ts";
-import type { SessionRecord } from "../core/record.ts";
-import { firstSid } from "./arguments.ts";
-import { sidBytes, sidText } from "./record-bounds.ts";
+import { type SessionRecord, sidBefore } from "../core/record.ts";
+import { sidBytes } from "./record-bounds.ts";
 
 /** Rows that one store call reads. */
 const pageRows = 1000;
@@ -217,12 +216,6 @@ function takeEntry(missing: Map<string, Revocation>, record: SessionRecord): Rev
 /** Removes exactly this row at exactly this version: a sweep that looks at the one row behind the id before it. */
 async function remove(store: Store, { sid, version }: SessionRecord): Promise<void> {
   await store.purge((row) => row.sid === sid && row.version === version, 0, sidBefore(sid), 1);
-}
-
-function sidBefore(sid: string): string | undefined {
-  if (sid === firstSid) return undefined;
-  const before = BigInt(`0x${sidKey(sid).toString("hex")}`) - 1n;
-  return sidText(Buffer.from(before.toString(16).padStart(2 * sidKey(sid).length, "0"), "hex"));
 }
 
 async function bringDocuments({ target, counts }: Run, batch: readonly Pair<StoredDocument>[]): Promise<void> {

@@ -197,7 +197,11 @@ function delegationTests(start: Start): void {
         "csrf_rejected",
       );
       scene.advance(299);
-      assert.equal((await give({ client_id: "app" })).status, 201);
+      const given = await give({ client_id: "app" });
+      assert.equal(given.status, 201);
+      const [old, own] = [claimsOf(accessToken), claimsOf(given.json.access_token)];
+      assert.deepEqual([own.auth_time, own.amr, own.acr], [old.auth_time, old.amr, old.acr], "the same sign-in");
+      assert.equal(own.iat, Number(old.iat) + 299);
       scene.advance(2);
       const late = await give({ client_id: "app" });
       assertProblem(late, "reauthentication_required");

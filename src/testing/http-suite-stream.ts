@@ -3,6 +3,7 @@
 
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
+import { leewaySecondsMax } from "../core/access-claims.ts";
 import { nodePlatform } from "../platform/node.ts";
 import { EventReader } from "./event-reader.ts";
 import type { Answer, SuiteSubject } from "./http-suite-target.ts";
@@ -120,7 +121,7 @@ export function streamTests(subject: SuiteSubject): void {
       const scene = await Scene.start(t, subject, { handler: { feedToken } });
       await end(scene);
       const { cursor } = (await scene.get(path, feedToken)).json as unknown as Told;
-      scene.advance(902);
+      scene.advance(902 + leewaySecondsMax);
       await scene.target.sessions.purge();
       const sid = await end(scene);
       const events = await listen(scene, `?after=${cursor}`);

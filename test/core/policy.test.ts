@@ -5,7 +5,7 @@ import { describe, test } from "node:test";
 import type { ErrorCode } from "../../src/core/errors.ts";
 import { errorMeanings, PawlError } from "../../src/core/errors.ts";
 import { createPolicy } from "../../src/core/policy.ts";
-import { isSid } from "../../src/core/record.ts";
+import { isSid, sidBefore } from "../../src/core/record.ts";
 import { createSecretRing, deriveSecretKeys, parseSecrets, secretFingerprint } from "../../src/core/secret-keys.ts";
 
 describe("policy", () => {
@@ -77,6 +77,19 @@ describe("secrets", () => {
     assert.notEqual(secretFingerprint(Buffer.alloc(32, 1)), secretFingerprint(Buffer.alloc(32, 2)));
     assert.equal(createSecretRing([keys]).byId(2), undefined);
   });
+});
+
+test("the id before a session id is the one before it in bytes", () => {
+  const sid = (hex: string): string => Buffer.from(hex.padStart(32, "0"), "hex").toString("base64url");
+  for (const [at, before] of [
+    ["1", "0"],
+    ["100", "ff"],
+    ["10000000000000000000000000000000", "0fffffffffffffffffffffffffffffff"],
+    ["ffffffffffffffffffffffffffffffff", "fffffffffffffffffffffffffffffffe"],
+  ] as const) {
+    assert.equal(sidBefore(sid(at)), sid(before));
+  }
+  assert.equal(sidBefore(sid("0")), undefined);
 });
 
 test("a session id has one spelling", () => {

@@ -194,6 +194,48 @@ describe("bumpClaims", () => {
     assert.equal(claimsOf(refreshed).role, "guest");
   });
 
+  it("in the middle of a sign-in: a session that nobody knew yet gets the new claims all the same", async () => {
+    let role = "admin";
+    let during: (() => Promise<unknown>) | undefined;
+    const stage = await openStage({
+      claims: async () => {
+        const told = { role };
+        const work = during;
+        during = undefined;
+        await work?.();
+        return told;
+      },
+    });
+    during = async () => {
+      role = "guest";
+      assert.equal(await stage.sessions.bumpClaims("ana"), 1);
+    };
+    const grant = await stage.signIn("ana");
+    assert.equal(claimsOf(grant).role, "guest");
+    await stage.sessions.authenticate(grant.accessToken);
+    assert.equal((await stage.refresh(tokenOf(grant))).outcome, "rotated");
+  });
+
+  it("again and again in the middle of a sign-in, or an end of it there, leaves no session and no token", async () => {
+    const events: string[] = [];
+    let during: () => Promise<unknown> = async () => undefined;
+    const stage = await openStage({
+      claims: async () => {
+        await during();
+        return {};
+      },
+    });
+    stage.sessions.subscribe(({ type }) => events.push(type));
+    during = () => stage.sessions.bumpClaims("ana");
+    assert.equal(await refusal(stage.signIn("ana")), "store_unavailable");
+    assert.deepEqual([await stage.sessions.list("ana"), events], [[], []]);
+    during = () => stage.sessions.revokeAll("ana", "revoked");
+    assert.equal(await refusal(stage.signIn("ana")), "store_unavailable");
+    during = async () => undefined;
+    assert.equal((await stage.sessions.listAll(undefined, 10)).length, 0);
+    await stage.signIn("ana");
+  });
+
   it("between the claims and the commit, too", async () => {
     let role = "admin";
     let beforeCommit: (() => Promise<unknown>) | undefined;

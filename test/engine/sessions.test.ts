@@ -66,6 +66,7 @@ describe("issue", () => {
       { subject: "u", amr: Array.from({ length: 9 }, () => "a") },
       { subject: "u", amr: "pwd" },
       { subject: "u", clientId: "" },
+      ...[0, -1, 1.5, "1", Number.NaN, 1e12].map((authTime) => ({ subject: "u", authTime })),
     ];
     for (const input of bad) {
       await assert.rejects(sessions.issue(input as Parameters<Sessions["issue"]>[0]), { code: "invalid_request" });

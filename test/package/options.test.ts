@@ -44,6 +44,7 @@ const issueInput: Nothing<IssueInput> = {
   amr: undefined,
   label: undefined,
   clientId: undefined,
+  authTime: undefined,
   acr: undefined,
   delegation: undefined,
 };
