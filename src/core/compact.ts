@@ -1,5 +1,5 @@
-// The compact serialization of a JWS (RFC 7515 section 7.1), taken apart strictly: the one reader for access tokens and for
-// everything else that is signed. Checks form and header; knows no key and no claim.
+// The compact serialization of a JWS (RFC 7515 section 7.1), taken apart strictly: the one reader for access tokens, client
+// assertions and whatever else is signed. Checks form and header; knows no key and no claim.
 
 import { decodeBase64url } from "./base64url.ts";
 import { PawlError } from "./errors.ts";

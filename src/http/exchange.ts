@@ -10,9 +10,9 @@ export const drainBytesMax = 1_048_576;
 /** Where a request came from, as the adapter saw it. */
 export interface Peer {
   /** Address of the other end of the connection (the proxy's, behind a proxy); absent = unknown. */
-  readonly address?: string;
+  readonly address?: string | undefined;
   /** Milliseconds: after this instant nothing is committed or handed out. Default arrival + grace. */
-  readonly deadlineAt?: number;
+  readonly deadlineAt?: number | undefined;
 }
 
 /** A request. */

@@ -1,12 +1,17 @@
-// Rate limits of the HTTP layer: how often one address may register, sign in and refresh, and how often one session may
-// refresh. A limit answers 429 and never ends a session. Limits of an account are the accounts' own business.
+// Rate limits of the HTTP layer: how often one address may register, sign in, refresh and name OAuth clients, and how
+// often one session may refresh. A limit answers 429 and never ends a session. Limits of an account are the accounts' own business.
 // In memory, per process; bounded in keys.
 
 import { PawlError } from "../core/errors.ts";
 import type { Platform } from "../core/ports.ts";
 
 /** The limits, by what they count. */
-export type RateLimitName = "register_address" | "login_address" | "refresh_address" | "refresh_session";
+export type RateLimitName =
+  | "register_address"
+  | "login_address"
+  | "refresh_address"
+  | "refresh_session"
+  | "client_address";
 
 /** What a limit says about one request. */
 export interface RateLimitVerdict {
@@ -40,6 +45,8 @@ export const rateLimitDefaults: Readonly<Record<RateLimitName, RateLimitSetting>
   login_address: { burst: 200, perMinute: 60 },
   refresh_address: { burst: 6000, perMinute: 3000 },
   refresh_session: { burst: 600, perMinute: 120 },
+  /** Look-ups of OAuth clients in the store: those of the configuration, and one found within 2 s, need none. */
+  client_address: { burst: 1200, perMinute: 1200 },
 };
 
 /** Keys one limit remembers; beyond it the oldest is forgotten, so memory is bounded and the limit errs towards yes. */

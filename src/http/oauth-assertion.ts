@@ -1,9 +1,12 @@
 // Client authentication by a signed assertion (private_key_jwt, RFC 7523 section 3, RFC 8725): the client's registered
 // keys, our issuer as the only audience, a short life, and each assertion once, at whatever node it arrives.
-// Used ones are documents of the store, named so that the oldest come first; each new one takes some lapsed ones away.
+// Used ones are documents of the store; each new one takes some lapsed ones away.
 
 import { createHash } from "node:crypto";
+import { type Compact, readCompact } from "../core/compact.ts";
+import { PawlError } from "../core/errors.ts";
 import type { DocumentChange, Store } from "../core/ports.ts";
+import { parseObject } from "../core/strict-json.ts";
 import type { Parts } from "./endpoint.ts";
 import type { Client } from "./oauth-clients.ts";
 
@@ -12,40 +15,33 @@ const assertionCharactersMax = 4096;
 const lifetimeSecondsMax = 600;
 const leewaySeconds = 30;
 const jtiCharactersMax = 255;
-const usedPrefix = "oauth/assertion/";
+/** One document by client and `jti`, so that none is used twice; one by the time, so that the oldest are found. */
+const usedPrefix = "oauth/used/";
+const lapsesPrefix = "oauth/assertion/";
+/** RFC 7519 section 5.1 and draft-ietf-oauth-rfc7523bis; media types know no case. */
+const typeShape = /^(application\/)?(jwt|client-authentication\+jwt)$/i;
 /** Lapsed entries that one new entry takes away: more than it adds, so that they never pile up. */
 const sweptMax = 8;
 
 type Members = ReadonlyMap<string, unknown>;
 
 interface Assertion {
-  readonly header: Members;
+  readonly compact: Compact;
   readonly claims: Members;
-  readonly signed: string;
-  readonly signature: Buffer;
 }
 
-function decoded(text: string): Buffer | undefined {
-  const bytes = Buffer.from(text, "base64url");
-  return text !== "" && bytes.toString("base64url") === text ? bytes : undefined;
-}
-
-function objectIn(text: string): Members | undefined {
-  try {
-    const value: unknown = JSON.parse(new TextDecoder("utf-8", { fatal: true }).decode(decoded(text)));
-    return typeof value === "object" && value !== null && !Array.isArray(value)
-      ? new Map(Object.entries(value))
-      : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
+/** Read as strictly as an access token; `undefined` for anything else, and for what is signed for another purpose. */
 function parse(text: string): Assertion | undefined {
-  const [first = "", second = "", third = "", ...more] = text.length > assertionCharactersMax ? [] : text.split(".");
-  const [header, claims, signature] = [objectIn(first), objectIn(second), decoded(third)];
-  if (more.length > 0 || header === undefined || claims === undefined || signature === undefined) return undefined;
-  return { header, claims, signed: `${first}.${second}`, signature };
+  if (text.length > assertionCharactersMax) return undefined;
+  try {
+    const compact = readCompact(text, "client assertion");
+    const typ = compact.header.get("typ") ?? "JWT";
+    const claims = typeof typ === "string" && typeShape.test(typ) ? parseObject(compact.payload) : undefined;
+    return claims && { compact, claims };
+  } catch (error) {
+    if (error instanceof PawlError && error.code === "invalid_token") return undefined;
+    throw error;
+  }
 }
 
 /** The client that an assertion names, unverified; `undefined` when it names none. */
@@ -67,9 +63,7 @@ export async function checkAssertion(parts: Parts, client: Client, text: string)
   return await useOnce(store, client.id, jti, exp, seconds);
 }
 
-function isSignedBy(client: Client, { header, signed, signature }: Assertion): boolean {
-  if (header.has("crit") || header.has("b64")) return false;
-  const kid = header.get("kid");
+function isSignedBy(client: Client, { compact: { header, kid, signed, signature } }: Assertion): boolean {
   const candidates = kid === undefined ? client.keys : client.keys.filter((key) => key.kid === kid);
   return candidates.some((key) => key.alg === header.get("alg") && key.verify(signed, signature));
 }
@@ -88,15 +82,17 @@ function validUntil(claims: Members, id: string, issuer: string, seconds: number
 
 async function useOnce(store: Store, id: string, jti: string, until: number, seconds: number): Promise<boolean> {
   const name = createHash("sha256").update(`${id}\0${jti}`).digest("base64url");
-  const key = `${usedPrefix}${String(until).padStart(12, "0")}/${name}`;
-  if (!(await store.writeDocuments([{ key, expectedVersion: 0, value: "" }]))) return false;
-  const oldest = await store.listDocuments(usedPrefix, undefined, sweptMax);
-  const lapsed = oldest.filter((document) => Number(document.key.split("/")[2]) < seconds);
-  const changes: DocumentChange[] = lapsed.map((each) => ({
-    key: each.key,
-    expectedVersion: each.version,
-    value: null,
-  }));
+  const isUsedNow = await store.writeDocuments([
+    { key: `${usedPrefix}${name}`, expectedVersion: 0, value: "" },
+    { key: `${lapsesPrefix}${String(until).padStart(12, "0")}/${name}`, expectedVersion: 0, value: "" },
+  ]);
+  if (!isUsedNow) return false;
+  const oldest = await store.listDocuments(lapsesPrefix, undefined, sweptMax);
+  const changes = oldest.flatMap(({ key }): DocumentChange[] => {
+    const [, , lapsesAt, used = ""] = key.split("/");
+    if (Number(lapsesAt) >= seconds) return [];
+    return [key, `${usedPrefix}${used}`].map((gone) => ({ key: gone, expectedVersion: 1, value: null }));
+  });
   // Another request may have taken the same ones away; the next one sees to the rest.
   if (changes.length > 0) await store.writeDocuments(changes);
   return true;

@@ -3,9 +3,11 @@
 
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { Call, Parts } from "./endpoint.ts";
+import { demandLimit } from "./limits.ts";
 import { checkAssertion, clientIdOf } from "./oauth-assertion.ts";
 import type { Client } from "./oauth-clients.ts";
 import { OAuthError } from "./oauth-errors.ts";
+import { addressKey } from "./proxy.ts";
 
 const assertionType = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const secretCharactersMax = 512;
@@ -26,10 +28,13 @@ export function parameter(call: Call, name: string): string | undefined {
 /**
  * The client of a request.
  * @throws OAuthError `invalid_client`, or `invalid_request` for none, two methods at once or two names.
+ * @throws PawlError `rate_limited` when its address makes the store look for too many.
  */
 export async function authenticatedClient(parts: Parts, call: Call): Promise<Client> {
   const presented = presentedClient(call);
-  const client = await parts.clients.find(presented.id);
+  const client = await parts.clients.find(presented.id, () => {
+    if (call.client !== undefined) demandLimit(parts.limits, "client_address", addressKey(call.client));
+  });
   if (client === undefined || !(await isProven(parts, client, presented))) {
     throw new OAuthError("invalid_client", "Client authentication failed.", presented.isBasic);
   }

@@ -48,7 +48,11 @@ export interface Client {
 
 /** Finds clients. */
 export interface Clients {
-  find(id: string): Promise<Client | undefined>;
+  /**
+   * The client of this id, if there is one.
+   * @param onReading called before the store is read; what it throws stands in the way of that
+   */
+  find(id: string, onReading?: () => void): Promise<Client | undefined>;
   readonly store: Store;
 }
 
@@ -186,12 +190,13 @@ export function createClients(configured: readonly ClientOptions[], store: Store
   const fixed = new Map<string, Client>([[firstParty, itself]]);
   for (const options of checkClients(configured)) fixed.set(options.id, createClient(options));
   const remembered = new Map<string, { readonly client: Client; readonly until: number }>();
-  const find = async (id: string): Promise<Client | undefined> => {
+  const find: Clients["find"] = async (id, onReading) => {
     const known = fixed.get(id);
     if (known !== undefined || !idShape.test(id)) return known;
     const before = remembered.get(id);
     if (before !== undefined && clock.now() < before.until) return before.client;
     remembered.delete(id);
+    onReading?.();
     const document = await store.readDocument(clientKey(id));
     if (document === undefined) return undefined;
     const client = createClient(JSON.parse(document.value) as ClientOptions);

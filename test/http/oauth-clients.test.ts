@@ -9,6 +9,7 @@ import type { PublicJwk } from "../../src/core/signature.ts";
 import { derToJose } from "../../src/core/signature.ts";
 import { createSessions } from "../../src/engine/create-sessions.ts";
 import { createHandler } from "../../src/http/handler.ts";
+import { createRateLimits } from "../../src/http/limits.ts";
 import { clientKey } from "../../src/http/oauth-clients.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { createArrivalGate, gateReads } from "../../src/testing/arrival-gate.ts";
@@ -51,7 +52,11 @@ async function open(store: Store = memoryStore()) {
 type Members = Readonly<Record<string, unknown>>;
 
 function signed(header: Members, claims: Members, key: KeyObject = pair.privateKey): string {
-  const body = [header, claims].map((part) => Buffer.from(JSON.stringify(part)).toString("base64url")).join(".");
+  return signedText(JSON.stringify(header), JSON.stringify(claims), key);
+}
+
+function signedText(header: string, claims: string, key: KeyObject = pair.privateKey): string {
+  const body = [header, claims].map((part) => Buffer.from(part).toString("base64url")).join(".");
   return `${body}.${Buffer.from(derToJose(sign("sha256", Buffer.from(body), key))).toString("base64url")}`;
 }
 
@@ -89,6 +94,7 @@ describe("a signed assertion", () => {
     const good = [
       signed(es256, claims(scene.seconds(), { aud: [issuer] })),
       signed({ alg: "ES256", typ: "JWT" }, claims(scene.seconds())),
+      signed({ alg: "ES256", typ: "client-authentication+jwt" }, claims(scene.seconds())),
       signed(es256, claims(scene.seconds(), { exp: scene.seconds() + 600, nbf: scene.seconds() + 30 })),
     ];
     for (const each of good) assert.equal((await revoke(scene, each, { client_id: "robot" })).status, 200);
@@ -103,6 +109,16 @@ describe("a signed assertion", () => {
       "an unknown kid": signed({ alg, kid: "two" }, claims(seconds)),
       "another algorithm": signed({ alg: "RS256", kid }, claims(seconds)),
       "no algorithm": signed({ kid }, claims(seconds)),
+      "an access token's type": signed({ ...es256, typ: "at+jwt" }, claims(seconds)),
+      "a type that is no text": signed({ ...es256, typ: 1 }, claims(seconds)),
+      "a member twice": signedText(
+        '{"alg":"ES256","kid":"one"}',
+        JSON.stringify(claims(seconds)).replace("{", '{"iss":"robot-2",'),
+      ),
+      "a member of the header twice": signedText(
+        '{"alg":"none","alg":"ES256","kid":"one"}',
+        JSON.stringify(claims(seconds)),
+      ),
       "an unknown extension": signed({ ...es256, crit: ["x"], x: 1 }, claims(seconds)),
       "another audience": signed(es256, claims(seconds, { aud: "https://evil.test" })),
       "the token endpoint as audience": signed(es256, claims(seconds, { aud: `${issuer}/oauth/token` })),
@@ -148,9 +164,27 @@ describe("a signed assertion", () => {
     scene.platform.clock.advance(89_999);
     await revoke(scene, signed(es256, claims(scene.seconds())));
     assert.equal((await revoke(scene, first)).status, 401, "used, to the last second");
+    const [used] = await scene.sessions.store.listDocuments("oauth/used/", undefined, 100);
+    assert.ok(used);
     scene.platform.clock.advance(60_000);
     for (let each = 0; each < 2; each += 1) await revoke(scene, signed(es256, claims(scene.seconds())));
     assert.equal(await count(), 3);
+    assert.equal((await scene.sessions.store.listDocuments("oauth/used/", undefined, 100)).length, 3);
+  });
+
+  it("has a name that is used up, whatever else it says", async () => {
+    const scene = await open();
+    const jti = "one-and-only";
+    for (const [lifetime, status] of [
+      [60, 200],
+      [120, 401],
+      [59, 401],
+    ] as const) {
+      const assertion = signed(es256, claims(scene.seconds(), { jti, exp: scene.seconds() + lifetime }));
+      assert.equal((await revoke(scene, assertion)).status, status, `exp in ${lifetime} s`);
+    }
+    const other = signed(es256, claims(scene.seconds(), { jti, iss: "robot-2", sub: "robot-2" }));
+    assert.equal((await revoke(scene, other)).status, 200, "another client has names of its own");
   });
 });
 
@@ -166,6 +200,38 @@ describe("clients in the store", () => {
     await store.writeDocuments([{ key: clientKey("tool"), expectedVersion: 1, value: null }]);
     scene.platform.clock.advance(2_000);
     assert.equal(await ask(), "invalid_client");
+  });
+});
+
+describe("names of clients that somebody makes up", () => {
+  it("make the store look for so many from one address, and for no more; clients that are known go on", async () => {
+    const below = memoryStore();
+    let reads = 0;
+    const readDocument: Store["readDocument"] = (key) => {
+      if (key.startsWith(clientKey(""))) reads += 1;
+      return below.readDocument(key);
+    };
+    const platform = createSimulatedPlatform();
+    const sessions = await createSessions({ store: { ...below, readDocument }, issuer, platform });
+    const handler = createHandler({ sessions, clients, rateLimits: createRateLimits(platform) });
+    const ask = async (path: string, client_id: string, address: string): Promise<Response> => {
+      const body = new URLSearchParams({ client_id, token: "x", grant_type: "refresh_token", refresh_token: "x" });
+      return await handler.fetch(new Request(`${issuer}${path}`, { method: "POST", body }), { address });
+    };
+    const paths = ["/oauth/token", "/oauth/revoke", "/oauth/introspect"] as const;
+    const statuses: number[] = [];
+    for (let each = 0; each < 1_500; each += 1) {
+      statuses.push((await ask(paths[each % 3] as string, `made-up-${each}`, "203.0.113.1")).status);
+    }
+    assert.equal(reads, 1_200);
+    assert.deepEqual(
+      [statuses.slice(0, 1_200), statuses.slice(1_200)].map((part) => [...new Set(part)]),
+      [[401], [429]],
+    );
+    const refused = await ask("/oauth/revoke", "made-up", "203.0.113.1");
+    assert.ok(Number(refused.headers.get("retry-after")) >= 1);
+    assert.equal((await ask("/oauth/revoke", "app", "203.0.113.1")).status, 200);
+    assert.equal((await ask("/oauth/revoke", "made-up", "203.0.113.2")).status, 401, "others are not concerned");
   });
 });
 
