@@ -13,6 +13,11 @@ import { fileURLToPath } from "node:url";
 import { createClient } from "pawl/client";
 import { storedCredentials } from "pawl/client/stored";
 
+if (spawnSync("haproxy", ["-v"]).error) {
+  console.error("HAProxy is not installed: apt-get install haproxy");
+  process.exit(1);
+}
+
 const names = ["one", "two", "three"];
 const patienceMilliseconds = 30_000;
 const folder = mkdtempSync(join(tmpdir(), "pawl-fleet-"));
@@ -20,6 +25,10 @@ const store = process.env.PAWL_STORE ?? `sqlite:${join(folder, "fleet.db")}`;
 const secret = process.env.PAWL_SECRET ?? randomBytes(32).toString("base64url");
 const pawl = fileURLToPath(new URL("../cli/main.js", import.meta.resolve("pawl/client")));
 const running = new Set();
+process.on("exit", () => {
+  for (const child of running) child.kill("SIGKILL");
+  rmSync(folder, { recursive: true, force: true });
+});
 
 /** A port that is free now. */
 async function freePort() {
@@ -60,19 +69,10 @@ async function startNode(index) {
 
 const nodes = [];
 for (const index of names.keys()) nodes.push(await startNode(index));
-if (spawnSync("haproxy", ["-v"]).error) {
-  console.error("HAProxy is not installed: apt-get install haproxy");
-  process.exit(1);
-}
 const addresses = Object.fromEntries(ports.map((port, index) => [`FLEET_NODE_${index + 1}`, `127.0.0.1:${port}`]));
 const config = fileURLToPath(new URL("haproxy.cfg", import.meta.url));
 // HAProxy has no ready line: it is ready when it answers.
 start("haproxy", ["-q", "-db", "-f", config], { FLEET_ADDRESS: `127.0.0.1:${door}`, ...addresses });
-process.on("exit", () => {
-  for (const child of running) child.kill("SIGKILL");
-  rmSync(folder, { recursive: true, force: true });
-});
-
 async function until(what, isTrue) {
   for (const end = Date.now() + patienceMilliseconds; !(await isTrue()); await wait(50)) {
     if (Date.now() > end) throw new Error(`waited in vain for ${what}`);

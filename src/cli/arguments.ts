@@ -144,7 +144,12 @@ function checkOperands(operands: readonly string[], command: Command, asksHelp: 
   if (asksHelp) return;
   if (operands.length < least) throw new UsageError(`${command.name} needs ${command.usage}`, command);
   if (operands.length > most) {
-    throw new UsageError(`${command.name} does not take ${JSON.stringify(operands[most])}`, command);
+    const extra = String(operands[most]);
+    // The address of a database may have its password in it.
+    throw new UsageError(
+      `${command.name} does not take ${extra.includes("://") ? "a further address" : JSON.stringify(extra)}`,
+      command,
+    );
   }
 }
 

@@ -2,6 +2,7 @@
 // Owns the table and what a command gets to work with; holds no behaviour (run.ts loads that of each command).
 
 import type { Settings } from "../server/config.ts";
+import type { StoreChoice } from "../server/option-values.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What a command gets to work with. */
@@ -13,6 +14,8 @@ export interface Invocation {
   readonly json: boolean;
   /** Read lazily: a command that needs no configuration is not refused for a mistake in it. */
   settings(): Settings;
+  /** Only the store of the configuration, for what needs nothing else of it. */
+  store(): StoreChoice;
   readonly terminal: Terminal;
 }
 
@@ -92,11 +95,18 @@ export const commands: readonly Command[] = [
   command("keys list", "", "list signing keys", { json: true }),
   command("keys rotate", "", "publish a new signing key", { json: true }),
   command("keys revoke", "<key id>", "remove a signing key that may have leaked, at once", oneOperand),
-  command("store copy", "<from> [<to>]", "bring another store (default: the configured one) to the state of a store", {
-    operands: [1, 2],
-    json: true,
-  }),
+  command(
+    "store copy",
+    "<from> [<to>] [--replace]",
+    "bring another store (default: the configured one) to the state of a store",
+    {
+      operands: [1, 2],
+      flags: { replace: "switch" },
+      json: true,
+    },
+  ),
   command("store backup", "<file>", "copy the store into a SQLite file, while servers use it", oneOperand),
+  command("store restore", "<file>", "put a backup in the place of the SQLite store, while nobody uses it", oneOperand),
   command("purge", "[--keep <duration>]", "remove what was over 7 days ago, or longer than --keep", {
     flags: { keep: "text" },
     json: true,

@@ -71,7 +71,9 @@ async function revokeMatching(
 function readInstant(text: string, now: number): number {
   if (/^\d{4}-\d\d-\d\d(T\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:\d\d))?$/.test(text)) {
     const at = Date.parse(text);
-    if (!Number.isNaN(at)) return at;
+    // A day that its month does not have is taken for one of the next.
+    const day = new Date(`${text.slice(0, 10)}T00:00:00Z`);
+    if (!Number.isNaN(at) && day.toISOString().startsWith(text.slice(0, 10))) return at;
   }
   try {
     return now - readDuration(text) * 1000;

@@ -2,10 +2,10 @@
 // error and an exit code (CONTRACT section 7). Owns the exit codes. Prints no stack and no secret.
 
 import { PawlError } from "../core/errors.ts";
-import { readSettings } from "../server/config.ts";
+import { readSettings, readStoreSetting } from "../server/config.ts";
 import { printable } from "../server/log.ts";
 import { parseCommandLine, UsageError } from "./arguments.ts";
-import type { Run } from "./commands.ts";
+import type { Command, Run } from "./commands.ts";
 import { complain, print, processTerminal, type Terminal } from "./terminal.ts";
 
 /** Exit codes (CONTRACT section 7). */
@@ -37,6 +37,7 @@ const loaders: Readonly<Record<string, () => Promise<Run>>> = {
   "keys revoke": async () => (await import("./keys.ts")).revokeKey,
   "store copy": async () => (await import("./store.ts")).copy,
   "store backup": async () => (await import("./store.ts")).backup,
+  "store restore": async () => (await import("./store.ts")).restore,
   purge: async () => (await import("./purge.ts")).purge,
   simulate: async () => (await import("./simulate.ts")).simulate,
   version: async () => (await import("./version.ts")).version,
@@ -45,6 +46,7 @@ const loaders: Readonly<Record<string, () => Promise<Run>>> = {
 
 /** Runs one command line and resolves its exit code; never rejects. */
 export async function run(argv: readonly string[], terminal: Terminal): Promise<number> {
+  let running: Command | undefined;
   try {
     const { command, operands, flags, options, json, help } = parseCommandLine(argv);
     if (help) {
@@ -52,21 +54,28 @@ export async function run(argv: readonly string[], terminal: Terminal): Promise<
       print(terminal, usageOf(command));
       return exitCodes.done;
     }
-    const settings = () =>
-      readSettings({ flags: options, environment: terminal.environment, directory: terminal.directory });
+    const sources = { flags: options, environment: terminal.environment, directory: terminal.directory };
+    running = command;
     const load = loaders[command.name] as () => Promise<Run>;
     const execute = await load();
-    return await execute({ operands, flags, json, settings, terminal });
+    return await execute({
+      operands,
+      flags,
+      json,
+      settings: () => readSettings(sources),
+      store: () => readStoreSetting(sources),
+      terminal,
+    });
   } catch (error) {
-    return explain(error, terminal);
+    return explain(error, terminal, running);
   }
 }
 
-async function explain(error: unknown, terminal: Terminal): Promise<number> {
+async function explain(error: unknown, terminal: Terminal, running: Command | undefined): Promise<number> {
   if (error instanceof UsageError) {
     complain(terminal, printable(error.message));
     const { usageOfAll } = await import("./usage.ts");
-    const { command } = error;
+    const command = error.command ?? running;
     terminal.errors.write(
       command === undefined
         ? `${usageOfAll()}\n`

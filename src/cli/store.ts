@@ -1,16 +1,19 @@
-// `pawl store copy` and `pawl store backup`: the whole of a store in another one, while servers use it.
+// `pawl store copy`, `pawl store backup` and `pawl store restore`: the whole of a store in another one.
 // Owns what is said, and which secret goes where; copying itself is the business of stores/.
 
 import { existsSync, realpathSync, renameSync, rmSync } from "node:fs";
 import { resolve } from "node:path";
 import { PawlError } from "../core/errors.ts";
 import type { Store } from "../core/ports.ts";
+import { entriesLapsedAt } from "../engine/revocation-feed.ts";
 import { isLive } from "../engine/views.ts";
 import { nodePlatform } from "../platform/node.ts";
+import { usersPrefix } from "../server/accounts/account.ts";
 import { isNetworked, Refused, readStore, type StoreChoice } from "../server/option-values.ts";
 import { createStore, refuseMemory, refuseMissing } from "../server/stores.ts";
 import { type CopyCounts, copyStore } from "../stores/copy.ts";
 import { backUpSqlite } from "../stores/sqlite-backup.ts";
+import { restoreSqlite } from "../stores/sqlite-restore.ts";
 import { copySecret } from "../stores/sqlite-secret.ts";
 import { UsageError } from "./arguments.ts";
 import type { Invocation } from "./commands.ts";
@@ -21,13 +24,13 @@ const progressSessions = 10_000;
 
 /** `pawl store copy <from> [<to>]`: repeatable; see docs/operations.md. */
 export async function copy(invocation: Invocation): Promise<number> {
-  const { operands, terminal, json } = invocation;
+  const { operands, flags, terminal, json } = invocation;
   const from = choose("from", operands[0] as string);
-  const to = operands[1] === undefined ? invocation.settings().store : choose("to", operands[1]);
+  const to = operands[1] === undefined ? invocation.store() : choose("to", operands[1]);
   for (const choice of [from, to]) refuseMemory(choice);
   refuseMissing(from, terminal.directory);
   if (nameOf(from, terminal) === nameOf(to, terminal)) throw new UsageError("<from> and <to> are the same store");
-  const counts = await copyBetween(from, to, terminal, !json);
+  const counts = await copyBetween(from, to, terminal, !json, flags.replace === true);
   if (json) printJson(terminal, counts);
   else print(terminal, `${summary(counts)}\n${nextStep(from, to)}`);
   return 0;
@@ -53,6 +56,31 @@ export async function backup(invocation: Invocation): Promise<number> {
   }
   if (json) printJson(terminal, { file: target, secret: hasSecret });
   else print(terminal, `backed up to ${file}\n${secretOfBackup(file, hasSecret, secret !== undefined)}`);
+  return 0;
+}
+
+/** `pawl store restore <file>` */
+export async function restore(invocation: Invocation): Promise<number> {
+  const { terminal, json, operands } = invocation;
+  const [file = ""] = operands;
+  const store = invocation.store();
+  if (store.kind !== "sqlite") {
+    const why = "puts a file in the place of a SQLite store; `pawl store copy sqlite:<file>` fills an empty database";
+    throw new PawlError("invalid_option", `store restore ${why}`, { field: "store" });
+  }
+  refuseMissing({ kind: "sqlite", file }, terminal.directory);
+  const stamp = new Date(nodePlatform.clock.now()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
+  const [from, to] = [file, store.file].map((name) => resolve(terminal.directory, name)) as [string, string];
+  if (from === to) throw new UsageError("<file> is the store itself");
+  const { hasSecret, kept } = await restoreSqlite(from, to, stamp, nodePlatform.entropy);
+  if (json) {
+    printJson(terminal, { store: to, secret: hasSecret, kept: kept ?? null });
+    return 0;
+  }
+  const was = kept === undefined ? "" : `\nWhat was there is ${kept} now.`;
+  const secret = hasSecret ? "" : "\nNo secret came with the backup: servers need the one that it was used with.";
+  const next = "Before a server starts, end what the backup brings back:\n  pawl sessions revoke --before";
+  print(terminal, `restored from ${file}${was}${secret}\n${next} ${new Date(nodePlatform.clock.now()).toISOString()}`);
   return 0;
 }
 
@@ -87,6 +115,7 @@ async function copyBetween(
   to: StoreChoice,
   terminal: Terminal,
   isTold: boolean,
+  mayReplace = false,
 ): Promise<CopyCounts> {
   const { directory } = terminal;
   const warn = (sentence: string): void => complain(terminal, sentence);
@@ -99,8 +128,9 @@ async function copyBetween(
     const now = nodePlatform.clock.now();
     let told = 0;
     return copyStore(source, target, {
-      nowSeconds: Math.floor(now / 1000),
+      nowSeconds: entriesLapsedAt(now),
       isLive: (record) => isLive(record, now),
+      mayReplace: ({ key }) => mayReplace || !key.startsWith(usersPrefix),
       onProgress: ({ sessions }) => {
         if (!isTold || sessions < told + progressSessions) return;
         told = sessions - (sessions % progressSessions);

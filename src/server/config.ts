@@ -246,6 +246,8 @@ export interface Settings {
   readonly warnings: readonly string[];
 }
 
+const defaultStore: read.StoreChoice = { kind: "sqlite", file: "./data/pawl.db" };
+
 /**
  * Reads and checks every option: flag, then environment, then pawl.config.json, then default. An empty variable counts
  * as not set.
@@ -267,7 +269,7 @@ export function readSettings(sources: OptionSources): Settings {
     port: values.port ?? 4000,
     host: values.host ?? "localhost",
     issuer: values.issuer,
-    store: values.store ?? { kind: "sqlite", file: "./data/pawl.db" },
+    store: values.store ?? defaultStore,
     secret: values.secret,
     audience: values.audience,
     algorithm: values.algorithm ?? "ES256",
@@ -284,6 +286,12 @@ export function readSettings(sources: OptionSources): Settings {
     warnings: unknownVariables(sources.environment),
   };
   return Object.freeze(settings);
+}
+
+/** The store alone: for a command that needs no secret, where a missing one is no mistake. */
+export function readStoreSetting(sources: OptionSources): read.StoreChoice {
+  const found = find(table.store, sources, readConfigFile(sources.directory, optionRows));
+  return found === undefined ? defaultStore : (readValue(table.store as Readable<unknown>, found) as read.StoreChoice);
 }
 
 interface Found {

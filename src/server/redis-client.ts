@@ -150,11 +150,12 @@ async function connect(own: OwnClient, url: string, scheduler: Scheduler): Promi
 }
 
 function unreachable(cause: NodeJS.ErrnoException, address: string): PawlError {
-  const word = /^[A-Z]+/.exec(cause.message)?.[0] ?? "no reason given";
+  // What Redis itself says begins with a word in capitals, such as NOAUTH.
+  const word = /^[A-Z]{3,}\b/.exec(cause.message)?.[0];
   const detail =
-    cause.code === undefined
+    cause.code === undefined && word !== undefined
       ? `Redis at ${address} refuses (${word}): ${redisError(cause).detail}`
-      : `no Redis answers at ${address} (${cause.code})`;
+      : `no Redis answers at ${address} (${cause.code ?? "no answer in time"})`;
   return new PawlError("store_unavailable", detail, { cause });
 }
 

@@ -38,6 +38,8 @@ export interface CopyOptions {
   readonly nowSeconds: number;
   /** True while a session can be used. */
   readonly isLive: (record: SessionRecord) => boolean;
+  /** True for a document of the target that may go when the source has none under its key. */
+  readonly mayReplace: (document: StoredDocument) => boolean;
   /** Told after each batch. */
   readonly onProgress?: ((counts: Readonly<CopyCounts>) => void) | undefined;
 }
@@ -59,12 +61,18 @@ interface Run extends CopyOptions {
 /**
  * Copies `source` to `target`; both are open. Nothing is changed in the source.
  * @throws PawlError `store_incompatible`, before anything is written, when the target holds live sessions that the source
- * does not know, or a later or another state of one: somebody uses it already, or it belongs to another installation.
+ * does not know, or a later or another state of one, or documents that may not go: somebody uses it already, or it belongs
+ * to another installation.
  */
 export async function copyStore(source: Store, target: Store, options: CopyOptions): Promise<CopyCounts> {
   const counts: CopyCounts = { sessions: 0, added: 0, updated: 0, removed: 0, documents: 0, revocations: 0 };
   for await (const pair of sessionPairs(source, target)) {
     if (pair.target !== undefined) refuseStranger(pair, options);
+  }
+  for await (const { source: own, target: theirs } of documentPairs(source, target)) {
+    if (own === undefined && theirs !== undefined && !options.mayReplace(theirs)) {
+      throw inUse("it holds accounts that the source does not have (--replace gives them up)");
+    }
   }
   const missing = await missingRevocations(source, target, options.nowSeconds);
   const run: Run = { ...options, source, target, counts, missing };

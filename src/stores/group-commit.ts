@@ -38,9 +38,34 @@ interface Job {
   readonly reject: (error: PawlError) => void;
 }
 
+/** The result code of SQLite in an error, without its extension; 0 for an error of another kind. */
+export function sqliteCode(error: unknown): number {
+  return Number((error as { errcode?: unknown } | null)?.errcode ?? 0) & 0xff;
+}
+
+const sqliteCorrupt = 11;
+const sqliteNotADatabase = 26;
+
+/** True when the file is no whole database any more. */
+export function isDamaged(error: unknown): boolean {
+  return [sqliteCorrupt, sqliteNotADatabase].includes(sqliteCode(error));
+}
+
+const sqliteBusy = 5;
+const sqliteLocked = 6;
+
+/** True when somebody else holds a lock: the one failure that waiting cures. */
+export function isLocked(error: unknown): boolean {
+  return [sqliteBusy, sqliteLocked].includes(sqliteCode(error));
+}
+
 /** An error as callers see it; what the database said stays in `cause`. */
 export function storeError(cause: unknown): PawlError {
   if (cause instanceof PawlError) return cause;
+  // Nobody is told that a session is over because a file cannot be read: it may be put back.
+  if (isDamaged(cause)) {
+    return new PawlError("store_unavailable", "the database file is damaged", { cause });
+  }
   return new PawlError("store_unavailable", "the database cannot answer right now", { cause, retryAfterSeconds: 1 });
 }
 

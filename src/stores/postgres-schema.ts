@@ -162,9 +162,16 @@ const refusals: Readonly<Record<string, string>> = {
 };
 
 /** What opening failed with, in words for whoever starts the program. */
+/** The words of an error that can hold neither an address nor a secret. */
+function plainWords(error: unknown): string | undefined {
+  const { message } = error as Partial<Error>;
+  return typeof message === "string" && /^[A-Za-z ,.']{1,100}$/.test(message) ? message : undefined;
+}
+
 function openError(cause: unknown): PawlError {
   if (cause instanceof PawlError) return cause;
-  const code = String(errorCode(cause) ?? "no code");
+  // Without a code it is the driver that speaks: no answer in time, no TLS there, something that is no Postgres.
+  const code = String(errorCode(cause) ?? plainWords(cause) ?? "no code");
   if (code === "42501") {
     const detail =
       "the role may not create the schema or use its tables: grant CREATE on the database, or make the schema";

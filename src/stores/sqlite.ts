@@ -20,7 +20,7 @@ import { nodePlatform } from "../platform/node.ts";
 import { checkCommit, checkDocumentChanges, checkLimit, readSidArgument } from "./arguments.ts";
 import { type FeedEntry, type FeedPosition, feedPage, readCursor, resumeFeed } from "./feed.ts";
 import type { GroupCommit } from "./group-commit.ts";
-import { createGroupCommit, lockPauseMilliseconds, storeError } from "./group-commit.ts";
+import { createGroupCommit, isDamaged, isLocked, lockPauseMilliseconds, storeError } from "./group-commit.ts";
 import { isSubject, sidBytes, sidText } from "./record-bounds.ts";
 import { unpackRecord } from "./record-codec.ts";
 import { packRecord } from "./record-packing.ts";
@@ -44,8 +44,6 @@ const busyTimeoutMax = 60_000;
 /** SQLite itself blocks the event loop for at most this long; the rest is waited for between turns. */
 const lockedStepMilliseconds = 25;
 /** SQLite result codes (the low byte). */
-const sqliteBusy = 5;
-const sqliteLocked = 6;
 
 /** An open database. */
 interface Connection {
@@ -163,22 +161,9 @@ function connect(path: string, busyTimeout: number, platform: Platform): Connect
   }
 }
 
-function sqliteCode(error: unknown): number {
-  return Number((error as { errcode?: unknown }).errcode ?? 0) & 0xff;
-}
-
-/** True when somebody else holds a lock: the one failure that waiting cures. */
-function isLocked(error: unknown): boolean {
-  const code = sqliteCode(error);
-  return code === sqliteBusy || code === sqliteLocked;
-}
-
 /** What went wrong while opening; a damaged file will not get better by trying again. */
 function openError(error: unknown, path: string): PawlError {
-  const sqliteCorrupt = 11;
-  const sqliteNotADatabase = 26;
-  const code = sqliteCode(error);
-  if (code === sqliteCorrupt || code === sqliteNotADatabase) {
+  if (isDamaged(error)) {
     return new PawlError("store_incompatible", `the database file is damaged: ${path}`, { cause: error });
   }
   return storeError(error);

@@ -192,12 +192,30 @@ describe("pawl sessions", () => {
     assert.equal((await get("/auth/session", young.access_token)).status, 401);
   });
 
+  it("ends those of all users, and tells verifiers of each", async () => {
+    const people = [await login(), await login()];
+    const erin = { email: "erin@example.com", password: ann.password, transport: "body" };
+    people.push((await send(server, "POST", "/auth/register", { body: erin })).json);
+    const { cursor } = (await send(server, "GET", "/auth/revocations")).json;
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    const { revoked } = await json(`sessions revoke --before ${new Date().toISOString()}`);
+    assert.ok(revoked >= people.length, `${revoked}`);
+    for (const each of people) {
+      assert.equal((await get("/auth/session", each.access_token)).status, 401);
+      assert.equal((await refresh(each.refresh_token)).json.code, "session_revoked");
+    }
+    const told = (await send(server, "GET", `/auth/revocations?after=${cursor}`)).json.revocations;
+    assert.equal(told.length, revoked);
+    for (const { session } of people) assert.ok(told.some((entry: { sid: string }) => entry.sid === session.id));
+  });
+
   it("is wrong usage without knowing which", async () => {
     const wrong = [
       "sessions revoke",
       `sessions revoke AAAAAAAAAAAAAAAAAAAAAA --user ${ann.email}`,
       "sessions revoke --before yesterday",
       "sessions revoke --before 2026-13-01",
+      "sessions revoke --before 2026-02-30",
       "sessions create",
       `sessions create --user ${ann.email} --transport pigeon`,
       "sessions list --limit 0",

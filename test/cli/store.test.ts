@@ -1,4 +1,4 @@
-// `pawl store copy` and `pawl store backup` beside running servers, as an operator uses them: one live installation moves
+// `pawl store copy`, `pawl store backup` and `pawl store restore` beside running servers, as an operator uses them: one live installation moves
 // from SQLite to Postgres, on to Redis and back into a file while a person stays signed in and sign-outs stay answered.
 
 import assert from "node:assert/strict";
@@ -134,6 +134,34 @@ describe("pawl store copy, refused", () => {
     await other.stop();
   });
 
+  it("does not take the accounts of a store in which nobody is signed in, unless it is told to", async () => {
+    const folder = temporaryFolder();
+    const secret = { PAWL_SECRET: needed.PAWL_SECRET };
+    const run = (line: string, input?: string): ReturnType<typeof pawl> =>
+      pawl(line.split(" "), { folder, environment: secret, ...(input === undefined ? {} : { input }) });
+    for (const name of ["old", "new"]) {
+      const added = await run(`users add ${name}@example.com --password-stdin --store sqlite:${name}.db`, ann.password);
+      assert.equal(added.code, 0, added.errors);
+    }
+    const refused = await run("store copy sqlite:new.db sqlite:old.db");
+    assert.deepEqual([refused.code, /accounts that the source does not have/.test(refused.errors)], [1, true]);
+    assert.match((await run("users list --store sqlite:old.db")).out, /old@example\.com/);
+    const replaced = await run("store copy sqlite:new.db sqlite:old.db --replace");
+    assert.equal(replaced.code, 0, replaced.errors);
+    assert.match((await run("users list --store sqlite:old.db")).out, /new@example\.com/);
+  });
+
+  it("needs no secret for what it does, and shows no password of an address", async () => {
+    const { folder } = server;
+    const environment = { PAWL_STORE: "redis://:hunter2-in-here@127.0.0.1:1" };
+    const unreachable = await pawl(["store", "copy", "sqlite:./data/pawl.db"], { folder, environment });
+    assert.deepEqual([unreachable.code, /PAWL_SECRET/.test(unreachable.errors)], [3, false], unreachable.errors);
+    const extra = await copy("sqlite:a", "sqlite:b", "postgres://root:hunter2-in-here@127.0.0.1/test");
+    assert.equal(extra.code, 2);
+    for (const { errors } of [unreachable, extra]) assert.doesNotMatch(errors, /hunter2/);
+    assert.ok(extra.errors.split("\n").length < 6, "not the whole help");
+  });
+
   it("killed in the middle, the same command finishes the job", async () => {
     const folder = temporaryFolder();
     const sessions = await createSessions({ store: sqliteStore(join(folder, "big.db")) });
@@ -182,6 +210,85 @@ describe("pawl store backup", () => {
     }
     assert.equal((await logIn(restored)).status, 200);
     await restored.stop();
+  });
+
+  it("is put back over a database whose server was killed: none of its log gets into it", async () => {
+    const server = await serve();
+    const { folder } = server;
+    const { refresh_token: token } = await register(server);
+    assert.equal((await pawl(["store", "backup", "./kept.db"], { folder })).code, 0);
+    for (let round = 0; round < 30; round += 1) await logIn(server);
+    const refused = await pawl(["store", "restore", "./kept.db"], { folder });
+    assert.deepEqual([refused.code, /a server or a command uses/.test(refused.errors)], [3, true], refused.errors);
+    await logIn(server);
+    await server.stop("SIGKILL");
+    assert.ok(existsSync(join(folder, "data/pawl.db-wal")), "it left a log");
+    const finished = await pawl(["store", "restore", "./kept.db", "--json"], { folder });
+    assert.equal(finished.code, 0, finished.errors);
+    const { kept, secret } = JSON.parse(finished.out);
+    assert.equal(secret, true);
+    assert.ok(!existsSync(join(folder, "data/pawl.db-wal")));
+    const sessionsIn = async (file: string): Promise<number> => {
+      const listed = await pawl(["sessions", "list", "--limit", "100", "--json", "--store", `sqlite:${file}`], {
+        folder,
+      });
+      assert.equal(listed.code, 0, listed.errors);
+      return JSON.parse(listed.out).sessions.length;
+    };
+    assert.equal(await sessionsIn("./data/pawl.db"), 1);
+    assert.equal(await sessionsIn(kept), 32, "what was there is kept, its log included");
+    const restored = await serve([], { folder });
+    await refreshed(restored, token);
+    await restored.stop();
+  });
+
+  it("is put back over a damaged database too; a damaged backup, or none, changes nothing", async () => {
+    const server = await serve();
+    const { folder } = server;
+    const { refresh_token: token } = await register(server);
+    await server.stop();
+    const file = join(folder, "data/pawl.db");
+    assert.equal((await pawl(["store", "backup", "./kept.db"], { folder })).code, 0);
+    const whole = readFileSync(join(folder, "kept.db"));
+    const torn = Buffer.from(whole);
+    torn.fill(0xa5, 4096, whole.length - 4096);
+    writeFileSync(join(folder, "torn.db"), torn);
+    writeFileSync(join(folder, "foreign.db"), "something else altogether");
+    const before = readFileSync(file);
+    for (const [name, code, why] of [
+      ["torn.db", 1, /the backup is damaged/],
+      ["foreign.db", 1, /not a Pawl database/],
+      ["nowhere.db", 3, /no database at/],
+      ["data/pawl.db", 2, /is the store itself/],
+    ] as const) {
+      const refused = await pawl(["store", "restore", name], { folder });
+      assert.deepEqual([refused.code, why.test(refused.errors)], [code, true], refused.errors);
+    }
+    assert.deepEqual(readFileSync(file), before);
+    writeFileSync(file, torn);
+    writeFileSync(`${file}-wal`, "what a machine that lost its power left");
+    const finished = await pawl(["store", "restore", "kept.db"], { folder });
+    assert.equal(finished.code, 0, finished.errors);
+    assert.match(finished.out, /pawl sessions revoke --before \d{4}-/);
+    const restored = await serve([], { folder });
+    await refreshed(restored, token);
+    await restored.stop();
+  });
+
+  it("is put back with its own secret where another installation was, and that one's is kept", async () => {
+    const [one, other] = [await serve(), await serve()];
+    const { refresh_token: token } = await register(one);
+    assert.equal((await pawl(["store", "backup", "kept.db"], { folder: one.folder })).code, 0);
+    const [, theirs] = [await one.stop(), readFileSync(join(other.folder, "data/pawl.db.secret"), "utf8")];
+    await other.stop();
+    const finished = await pawl(["store", "restore", join(one.folder, "kept.db"), "--json"], { folder: other.folder });
+    assert.equal(finished.code, 0, finished.errors);
+    assert.equal(readFileSync(`${JSON.parse(finished.out).kept}.secret`, "utf8"), theirs);
+    const restored = await serve([], { folder: other.folder });
+    await refreshed(restored, token);
+    await restored.stop();
+    const wrong = await pawl(["store", "restore", "kept.db", "--store", "redis://localhost:1"], { folder: one.folder });
+    assert.deepEqual([wrong.code, /store copy sqlite:<file>/.test(wrong.errors)], [2, true], wrong.errors);
   });
 
   it("makes a file of a networked store, which serves with the same secret", { skip: missing }, async () => {

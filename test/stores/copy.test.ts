@@ -34,7 +34,11 @@ async function empty(): Promise<Store> {
 
 function copy(source: Store, target: Store): Promise<CopyCounts> {
   const now = nodePlatform.clock.now();
-  return copyStore(source, target, { nowSeconds: Math.floor(now / 1000), isLive: (record) => isLive(record, now) });
+  return copyStore(source, target, {
+    nowSeconds: Math.floor(now / 1000),
+    isLive: (record) => isLive(record, now),
+    mayReplace: () => true,
+  });
 }
 
 const feedOf = async (store: Store): Promise<(string | undefined)[]> =>

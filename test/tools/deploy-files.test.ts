@@ -41,8 +41,24 @@ describe("the Dockerfile", () => {
     const [node, flag, script] = JSON.parse(health) as [string, string, string];
     assert.deepEqual([node, flag], ["node", "-e"]);
     // Nothing listens there: the script must run, and say so with its exit code.
-    const code = spawnSync(process.execPath, ["-e", script.replace(":4000", ":1")]).status;
+    const code = spawnSync(process.execPath, ["-e", script], { env: { PORT: "1" } }).status;
     assert.equal(code, 1);
+  });
+
+  it("is built without what the machine that builds it has of its own", () => {
+    const kept = read("examples/deploy/Dockerfile.dockerignore").split("\n");
+    for (const name of [
+      "node_modules",
+      "**/node_modules",
+      "dist",
+      "data",
+      "**/*.secret",
+      "**/*.db",
+      ".git",
+      "**/.env",
+    ]) {
+      assert.ok(kept.includes(name), name);
+    }
   });
 
   it("installs the drivers that the project is tested with", () => {

@@ -17,7 +17,7 @@ const ids = [
   "RT1 RT2 RT3 RT4 RT5 RT6 RT7 RT9 RT10 RT11 RT14",
   "AT1 AT2 AT3 AT4 AT6 AT7 AT8",
   "V1 V2 V3 V4 V5 V6 V7 V8 V9 V10 V11 V12 V13 V14 V16 V17 V18",
-  "K1 K2 K3 K4 TK1 TK2 TK3 TK4 TK6 RV1 RV2",
+  "K1 K2 K3 K4 TK1 TK2 TK3 TK4 TK6 RV1 RV2 RV3",
 ].flatMap((line) => line.split(" "));
 
 const rows = read("docs/reference/standards.md")
