@@ -9,6 +9,8 @@ import { createHmac } from "./hmac.ts";
 /** The fewest random bytes a secret may have. */
 export const secretBytesMin = 32;
 const secretBytesMax = 1024;
+/** The highest key id: one byte of a refresh token names it. */
+export const keyIdMax = 255;
 const secretsMax = 8;
 
 /** The keys of one secret, one per purpose. */
@@ -46,6 +48,11 @@ export function deriveSecretKeys(keyId: number, secret: Uint8Array): SecretKeys 
 /** A public fingerprint of a secret: tells secrets apart in the store without revealing anything about them. */
 export function secretFingerprint(secret: Uint8Array): string {
   return Buffer.from(expand(secret, "fingerprint", 16)).toString("base64url");
+}
+
+/** The key id that a secret has where nobody else has it: 1 to {@link keyIdMax}, the same in every store. */
+export function keyIdOf(fingerprint: string): number {
+  return 1 + ((Buffer.from(fingerprint, "base64url")[0] as number) % keyIdMax);
 }
 
 /** Builds the ring from derived keys, newest first (at least one). */

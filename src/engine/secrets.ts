@@ -7,12 +7,18 @@ import type { Policy } from "../core/policy.ts";
 import type { Clock, Platform, Store } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import type { SecretKeys, SecretRing } from "../core/secret-keys.ts";
-import { createSecretRing, deriveSecretKeys, parseSecrets, secretFingerprint } from "../core/secret-keys.ts";
+import {
+  createSecretRing,
+  deriveSecretKeys,
+  keyIdMax,
+  keyIdOf,
+  parseSecrets,
+  secretFingerprint,
+} from "../core/secret-keys.ts";
 import { isLive } from "./views.ts";
 
 const documentKey = "secrets";
 const writeRoundsMax = 16;
-const keyIdMax = 255;
 /** How many rows are looked at to find out whether anybody still depends on a missing secret. */
 const dependantRowsMax = 1000;
 /** A process that still makes tokens under an older secret says so this often. */
@@ -176,9 +182,9 @@ function mayHaveTokens(secret: KnownSecret, now: number): boolean {
  * another one, gives the secret the same id again; the next one where that is taken.
  */
 function freeKeyId(fingerprint: string, taken: readonly KnownSecret[]): number {
-  const own = (Buffer.from(fingerprint, "base64url")[0] ?? 0) % keyIdMax;
+  const own = keyIdOf(fingerprint);
   for (let step = 0; step < keyIdMax; step += 1) {
-    const candidate = ((own + step) % keyIdMax) + 1;
+    const candidate = ((own - 1 + step) % keyIdMax) + 1;
     if (!taken.some((each) => each.keyId === candidate)) return candidate;
   }
   throw new PawlError("store_incompatible", "The store knows too many secrets.");

@@ -134,7 +134,7 @@ export function feedPromises({ open, reopen, withTwo, canReopen }: Subjects): vo
     const { cursor, restarted } = await store.revocationsAfter(undefined, 0, 10);
     assert.equal(restarted, false);
     const resumed = await store.revocationsAfter(cursor, 0, 10);
-    assert.deepEqual(resumed, { cursor, revocations: [], restarted: false });
+    assert.deepEqual(resumed, { cursor, revocations: [], restarted: false, more: false });
   });
 
   it("starts over, and says so, for a cursor whose entry lapsed and was purged", async (t) => {

@@ -280,6 +280,7 @@ function lifePromises({ open, reopen, withTwo }: Subjects): void {
       cursor,
       revocations: [revocation],
       restarted: false,
+      more: false,
     });
   });
 
