@@ -38,6 +38,8 @@ export interface Person {
   accessToken: string;
   /** What the jar held when it signed out. */
   last: string | undefined;
+  /** The sign-out was answered. */
+  hasLeft: boolean;
   /** The answered sign-out lies in a time whose writes the store is made to lose. */
   mayBeForgotten: boolean;
 }
@@ -94,7 +96,16 @@ export class Crowd {
         const token = reply?.json.access_token;
         if (typeof token !== "string") continue;
         const tabs = Number(name.slice(1)) % tabsEvery === 0 ? 2 : 1;
-        return { name, wallet, tabs, state: "on", accessToken: token, last: undefined, mayBeForgotten: false };
+        return {
+          name,
+          wallet,
+          tabs,
+          state: "on",
+          accessToken: token,
+          last: undefined,
+          hasLeft: false,
+          mayBeForgotten: false,
+        };
       }
       await sleep(retryMilliseconds);
     }
@@ -166,11 +177,9 @@ export class Crowd {
     person.mayBeForgotten = mayBeForgotten;
     for (let tries = 1; tries <= triesMax; tries += 1) {
       const [verdict, reply] = await this.#ask(person, "logout", person.wallet, undefined, this.#origin());
-      if (verdict?.kind === "done") {
-        this.counts.signOuts += 1;
-        return;
-      }
-      if (verdict?.kind === "over") return;
+      if (verdict?.kind === "done") this.counts.signOuts += 1;
+      person.hasLeft = verdict?.kind === "done" || verdict?.kind === "over";
+      if (person.hasLeft) return;
       await sleep(waitOf(reply));
     }
     throw new Error(`${person.name} got no answer to a sign-out`);
@@ -188,15 +197,36 @@ export class Crowd {
     throw new Error("a node gave no answer");
   }
 
+  /** Everybody gets a new token and their session, each at the node that `originOf` names; or is lost. */
+  async settle(originOf: (index: number) => string, millisecondsMax: number): Promise<void> {
+    await Promise.all(
+      this.on.map(async (person, index) => {
+        const origin = originOf(index);
+        const signal = AbortSignal.timeout(millisecondsMax);
+        const isRefreshed = await this.refresh(person, signal, () => origin);
+        while (isRefreshed && !signal.aborted) {
+          if ((await this.statusOf(person, origin)) === 200) return;
+          await sleep(retryMilliseconds);
+        }
+        const got = isRefreshed ? "no session with a fresh access token" : "no fresh token";
+        if (person.state === "on") this.#lose(person, `${got} within ${millisecondsMax} ms`);
+      }),
+    );
+  }
+
+  /** What a node answers to the access token that somebody had last; `undefined` for no answer. */
+  async statusOf(person: Person, origin: string): Promise<number | undefined> {
+    return (await this.#getSession(person, origin))?.status;
+  }
+
+  #getSession({ wallet, accessToken }: Person, origin: string): Promise<Reply | undefined> {
+    const headers = { authorization: `Bearer ${accessToken}` };
+    return this.#send(wallet.holding("none"), { path: "/auth/session", method: "GET", headers, body: "" }, origin);
+  }
+
   async #readSession(person: Person): Promise<void> {
     const { accessToken } = person;
-    const call = {
-      path: "/auth/session",
-      method: "GET",
-      headers: { authorization: `Bearer ${accessToken}` },
-      body: "",
-    };
-    const reply = await this.#send(person.wallet.holding("none"), { ...call, method: "GET" as const }, this.#origin());
+    const reply = await this.#getSession(person, this.#origin());
     if (reply === undefined || person.state !== "on" || person.accessToken !== accessToken) return;
     if (reply.status === 503) this.#checkBusy(reply, "session");
     else if (reply.status !== 200) {

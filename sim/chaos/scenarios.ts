@@ -25,6 +25,8 @@ export interface Stage {
   readonly milliseconds: number;
   /** Counts something that was done. */
   injected(what: string, count?: number): void;
+  /** Says that from now on nothing stands in anybody's way: recovery is measured from here. The last word counts. */
+  repaired(): void;
 }
 
 /** One scenario on one store. */
@@ -52,10 +54,9 @@ async function someLeave(crowd: Crowd, count: number, mayBeForgotten = false): P
 
 /** A fault that lasts, with sign-outs in the middle. */
 async function meanwhile({ crowd, milliseconds }: Stage): Promise<void> {
-  const leaving = someLeave(crowd, 2);
-  await pause(milliseconds);
   // Those who sign out while the store is away get their answer when it is back.
-  leaving.catch(() => {});
+  someLeave(crowd, 2).catch((error: Error) => crowd.violate("no recovery", error.message));
+  await pause(milliseconds);
 }
 
 /** Both stores, the same scenario. */
@@ -103,13 +104,14 @@ export const scenarios: readonly Scenario[] = [
   ...onBoth({
     name: "node-killed",
     title: "kill -9 of one node after the other, under load",
-    async act({ fleet, crowd, milliseconds, injected }) {
+    async act({ fleet, crowd, milliseconds, injected, repaired }) {
       for (let kill = 0; kill < nodeKills; kill += 1) {
         const node = kill % fleet.nodes.length;
         await fleet.end(node, "kill");
         injected("nodes killed");
         if (kill % 3 === 1) await someLeave(crowd, 1);
         await pause(milliseconds / nodeKills);
+        repaired();
         await fleet.begin(node);
       }
     },
@@ -117,9 +119,10 @@ export const scenarios: readonly Scenario[] = [
   ...onBoth({
     name: "connections-cut",
     title: "every connection of the database is ended, again and again",
-    async act({ crowd, milliseconds, injected }, database) {
+    async act({ crowd, milliseconds, injected, repaired }, database) {
       for (let round = 0; round < 10; round += 1) {
         injected("connections cut", await database.cutConnections());
+        repaired();
         if (round === 5) await someLeave(crowd, 2);
         await pause(milliseconds / 10);
       }
@@ -128,9 +131,10 @@ export const scenarios: readonly Scenario[] = [
   ...onBoth({
     name: "database-restarted",
     title: "the database crashes and comes back",
-    async act({ crowd, milliseconds, injected }, database) {
+    async act({ crowd, milliseconds, injected, repaired }, database) {
       const leaving = someLeave(crowd, 2);
       await database.restart(milliseconds);
+      repaired();
       injected("crashes");
       await leaving;
     },
@@ -152,7 +156,7 @@ export const scenarios: readonly Scenario[] = [
       return {
         database: { ...pair, close },
         async act(stage) {
-          const { fleet, crowd, injected } = stage;
+          const { fleet, crowd, injected, repaired } = stage;
           await crowd.rest();
           await someLeave(crowd, 2);
           while (!(await hasCaughtUp(pair))) await pause(50);
@@ -162,6 +166,7 @@ export const scenarios: readonly Scenario[] = [
           follow?.cut();
           await pair.standby.promote();
           for (const { link } of fleet.nodes) link.lead(Number(new URL(pair.standby.url).port));
+          repaired();
           injected("standbys promoted");
           crowd.live();
         },
@@ -177,12 +182,13 @@ export const scenarios: readonly Scenario[] = [
       return {
         database,
         async act(stage) {
-          const { crowd, injected } = stage;
+          const { crowd, injected, repaired } = stage;
           await crowd.rest();
           await someLeave(crowd, 2);
           await database.snapshot();
           await writeWhatWillBeLost(stage);
           await database.restart(500);
+          repaired();
           injected("snapshots restored");
           crowd.live();
         },
@@ -198,7 +204,7 @@ export const scenarios: readonly Scenario[] = [
       const before = await database.primaryPort();
       return {
         database,
-        async act({ fleet, crowd, injected }) {
+        async act({ fleet, crowd, injected, repaired }) {
           await someLeave(crowd, 2);
           // What was answered has reached the replica; what is lost otherwise, the two scenarios above show.
           await crowd.rest();
@@ -213,6 +219,7 @@ export const scenarios: readonly Scenario[] = [
             port = await database.primaryPort().catch(() => before);
           }
           for (const { link } of fleet.nodes) link.lead(port);
+          repaired();
           injected("failovers");
         },
       };
@@ -222,12 +229,13 @@ export const scenarios: readonly Scenario[] = [
     name: "node-cut-off",
     title: "one node loses its store: packets are dropped, then arrive after all",
     async act(stage) {
-      const { fleet, crowd, injected } = stage;
+      const { fleet, crowd, injected, repaired } = stage;
       for (const { link } of fleet.nodes.slice(0, 2)) {
         link.silence();
         injected("partitions");
         await meanwhile(stage);
         link.heal();
+        repaired();
         await pause(1_000);
       }
       await someLeave(crowd, 1);
@@ -243,6 +251,7 @@ export const scenarios: readonly Scenario[] = [
       await meanwhile(stage);
       await pause(stage.milliseconds);
       for (const { link } of stage.fleet.nodes) link.slow(0);
+      stage.repaired();
     },
   }),
   ...onBoth({
@@ -255,16 +264,19 @@ export const scenarios: readonly Scenario[] = [
     async act(stage) {
       stage.injected("clocks off", 2);
       await meanwhile(stage);
+      // Nothing is repaired: the clocks stay as wrong as they are.
+      stage.repaired();
     },
   }),
   ...onBoth({
     name: "rolling-restart",
     title: "every node is stopped in an orderly way and started again, in turn",
-    async act({ fleet, crowd, milliseconds, injected }) {
+    async act({ fleet, crowd, milliseconds, injected, repaired }) {
       for (const node of fleet.nodes.keys()) {
         await fleet.end(node, "stop");
         injected("nodes restarted");
         if (node === 1) await someLeave(crowd, 2);
+        repaired();
         await fleet.begin(node);
         await pause(milliseconds / fleet.nodes.length);
       }
@@ -279,7 +291,7 @@ export const scenarios: readonly Scenario[] = [
       const database = await onePostgres();
       return {
         database,
-        async act({ fleet, crowd, milliseconds, injected }) {
+        async act({ fleet, crowd, milliseconds, injected, repaired }) {
           const file = join(fleet.folder, "backup.db");
           await fleet.command(["store", "backup", file]);
           await pause(milliseconds);
@@ -290,6 +302,7 @@ export const scenarios: readonly Scenario[] = [
           await fleet.command(["store", "copy", `sqlite:${file}`, database.url]);
           await fleet.command(["sessions", "revoke", "--before", new Date().toISOString()]);
           injected("backups restored");
+          repaired();
           for (const node of fleet.nodes.keys()) await fleet.begin(node);
         },
       };

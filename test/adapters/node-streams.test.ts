@@ -87,7 +87,7 @@ function endlessStore(): Store & { pages: number } {
     revocationsAfter: async (_cursor: string | undefined, now: number, limit: number): Promise<RevocationPage> => {
       endless.pages += 1;
       const revocations = Array.from({ length: limit }, () => ({ sub, notBefore: now, exp: now + 900 }));
-      return { cursor: String(endless.pages), revocations, restarted: false, more: false };
+      return { cursor: String(endless.pages), revocations, restarted: false, more: true };
     },
   };
   return endless;

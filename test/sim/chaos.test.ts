@@ -75,6 +75,40 @@ const plants: readonly (Plant & {
     rule: "session lost",
   },
   {
+    what: "some people are told to wait, for ever, once the store was away",
+    file: "http/handler.js",
+    from: /function known\(failure\) \{/,
+    to: `let wasAway = false;
+      export const isStuck = (token) => wasAway && token.charCodeAt(20) % 2 === 0;
+      function known(failure) { wasAway ||= failure?.code === "store_unavailable";`,
+    more: {
+      file: "engine/rotation.js",
+      from: /export async function refresh\(context, input\) \{/,
+      to: `import { isStuck } from "../http/handler.js";
+        export async function refresh(context, input) {
+          if (isStuck(input.refreshToken)) throw new PawlError("refresh_token_superseded");`,
+    },
+    scenario: ["database-restarted", "redis"],
+    rule: "session lost",
+  },
+  {
+    what: "nodes that take their time once the store was away",
+    file: "http/handler.js",
+    from: /function known\(failure\) \{/,
+    to: `let awayAt = -1e9;
+      export const isSulking = () => performance.now() < awayAt + 9_000;
+      function known(failure) { if (failure?.code === "store_unavailable" && !isSulking()) awayAt = performance.now();`,
+    more: {
+      file: "engine/rotation.js",
+      from: /export async function refresh\(context, input\) \{/,
+      to: `import { isSulking } from "../http/handler.js";
+        export async function refresh(context, input) {
+          if (isSulking()) throw new PawlError("store_unavailable", "sulking", { retryAfterSeconds: 1 });`,
+    },
+    scenario: ["database-restarted", "redis"],
+    rule: "no recovery",
+  },
+  {
     what: "sessions that a backup brings back go on",
     file: "cli/revoke.js",
     from: /await revokeMatching\(opened, subject, before\)/,
@@ -87,7 +121,9 @@ const plants: readonly (Plant & {
 describe("the net of the chaos has no hole", { skip }, () => {
   for (const { what, scenario, rule, ...plant } of plants) {
     it(`found: ${what}`, { timeout: 120_000 }, async () => {
-      const result = await withPlanted(plant, (main) => chaos(named(...scenario), { ...short, main }));
+      const result = await withPlanted(plant, (main) =>
+        chaos(named(...scenario), { ...short, recoverySeconds: 5, main }),
+      );
       assert.ok(
         result.violations.some((each) => each.rule === rule),
         linesOf(result),

@@ -12,13 +12,12 @@ export interface Plant {
   readonly file: string;
   readonly from: RegExp;
   readonly to: string;
+  /** A second change that belongs to it. */
+  readonly more?: Plant;
 }
 
 /** Makes the copy, gives its main file to `use`, and removes it. */
-export async function withPlanted<Result>(
-  { file, from, to }: Plant,
-  use: (main: string) => Promise<Result>,
-): Promise<Result> {
+export async function withPlanted<Result>(plant: Plant, use: (main: string) => Promise<Result>): Promise<Result> {
   const folder = temporaryFolder();
   try {
     const copy = join(folder.path, "copy");
@@ -26,10 +25,12 @@ export async function withPlanted<Result>(
     cpSync(join(root, "dist"), join(copy, "dist"), { recursive: true });
     cpSync(join(root, "package.json"), join(copy, "package.json"));
     symlinkSync(join(root, "node_modules"), join(copy, "node_modules"), "dir");
-    const rules = join(copy, "dist", file);
-    const source = readFileSync(rules, "utf8");
-    assert.match(source, from, "nothing to patch");
-    writeFileSync(rules, source.replace(from, to));
+    for (const { file, from, to } of [plant, plant.more].filter((each) => each !== undefined)) {
+      const changed = join(copy, "dist", file);
+      const source = readFileSync(changed, "utf8");
+      assert.match(source, from, "nothing to patch");
+      writeFileSync(changed, source.replace(from, to));
+    }
     return await use(join(copy, "dist/cli/main.js"));
   } finally {
     folder.remove();
