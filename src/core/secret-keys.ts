@@ -51,7 +51,7 @@ export function secretFingerprint(secret: Uint8Array): string {
 }
 
 /** The key id that a secret has where nobody else has it: 1 to {@link keyIdMax}, the same in every store. */
-export function keyIdOf(fingerprint: string): number {
+export function preferredKeyId(fingerprint: string): number {
   return 1 + ((Buffer.from(fingerprint, "base64url")[0] as number) % keyIdMax);
 }
 

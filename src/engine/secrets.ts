@@ -11,8 +11,8 @@ import {
   createSecretRing,
   deriveSecretKeys,
   keyIdMax,
-  keyIdOf,
   parseSecrets,
+  preferredKeyId,
   secretFingerprint,
 } from "../core/secret-keys.ts";
 import { isLive } from "./views.ts";
@@ -182,7 +182,7 @@ function mayHaveTokens(secret: KnownSecret, now: number): boolean {
  * another one, gives the secret the same id again; the next one where that is taken.
  */
 function freeKeyId(fingerprint: string, taken: readonly KnownSecret[]): number {
-  const own = keyIdOf(fingerprint);
+  const own = preferredKeyId(fingerprint);
   for (let step = 0; step < keyIdMax; step += 1) {
     const candidate = ((own - 1 + step) % keyIdMax) + 1;
     if (!taken.some((each) => each.keyId === candidate)) return candidate;

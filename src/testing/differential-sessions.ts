@@ -5,7 +5,7 @@
 import type { SessionEvent } from "../core/events.ts";
 import { createPolicy } from "../core/policy.ts";
 import type { Platform, Store } from "../core/ports.ts";
-import { createSecretRing, deriveSecretKeys, keyIdOf, secretFingerprint } from "../core/secret-keys.ts";
+import { createSecretRing, deriveSecretKeys, preferredKeyId, secretFingerprint } from "../core/secret-keys.ts";
 import { createSessions } from "../engine/create-sessions.ts";
 import type { Grant, Sessions, SessionsOptions } from "../engine/types.ts";
 import { nodePlatform } from "../platform/node.ts";
@@ -117,7 +117,7 @@ export async function beginSessionTrial(create: () => Promise<Store>, random: Ra
   const cast: Cast = {
     random,
     policy: createPolicy(times),
-    ring: createSecretRing([deriveSecretKeys(keyIdOf(secretFingerprint(secret)), secret)]),
+    ring: createSecretRing([deriveSecretKeys(preferredKeyId(secretFingerprint(secret)), secret)]),
     now: expected.clock.now(),
     tokens: [],
     accessTokens: [],

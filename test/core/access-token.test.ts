@@ -129,6 +129,7 @@ describe("claims", () => {
     refused(forge(header, { ...claims, scope: 1 }), /scope/);
     refused(forge(header, { ...claims, acr: ["strong"] }), /acr/);
     for (const bad of ["1", 1.5, null]) refused(forge(header, { ...claims, nbf: bad }), /nbf/);
+    for (const cnf of [{ jkt: "x" }, null]) refused(forge(header, { ...claims, cnf }), /bound to a key/);
   });
   test("a list of audiences that names ours stands for ours", () => {
     const of = (aud: unknown): string => forge(header, { ...claims, aud });

@@ -6,7 +6,13 @@ import type { ErrorCode } from "../../src/core/errors.ts";
 import { errorMeanings, PawlError } from "../../src/core/errors.ts";
 import { createPolicy } from "../../src/core/policy.ts";
 import { isSid, sidBefore } from "../../src/core/record.ts";
-import { createSecretRing, deriveSecretKeys, parseSecrets, secretFingerprint } from "../../src/core/secret-keys.ts";
+import {
+  createSecretRing,
+  deriveSecretKeys,
+  parseSecrets,
+  preferredKeyId,
+  secretFingerprint,
+} from "../../src/core/secret-keys.ts";
 
 describe("policy", () => {
   test("defaults, frozen", () => {
@@ -75,6 +81,8 @@ describe("secrets", () => {
     assert.equal(new Set(all).size, 4);
     assert.equal(secretFingerprint(Buffer.alloc(32, 1)), secretFingerprint(Buffer.alloc(32, 1)));
     assert.notEqual(secretFingerprint(Buffer.alloc(32, 1)), secretFingerprint(Buffer.alloc(32, 2)));
+    const idOf = (first: number): number => preferredKeyId(Buffer.alloc(16, first).toString("base64url"));
+    assert.deepEqual([idOf(0), idOf(1), idOf(254), idOf(255)], [1, 2, 255, 1], "always a key id");
     assert.equal(createSecretRing([keys]).byId(2), undefined);
   });
 });
