@@ -4,25 +4,13 @@
 
 import type { ChildProcess } from "node:child_process";
 import { spawn, spawnSync } from "node:child_process";
-import { createHash } from "node:crypto";
 import { once } from "node:events";
-import {
-  appendFileSync,
-  chmodSync,
-  chownSync,
-  cpSync,
-  existsSync,
-  mkdtempSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from "node:fs";
+import { appendFileSync, chmodSync, chownSync, cpSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import pg from "pg";
 import { freePort } from "../free-port.ts";
+import { type Account, accountForServer, layOut, run } from "./files.ts";
 
 /** The versions that are tested. */
 export type PostgresVersion = 18 | 15;
@@ -73,28 +61,6 @@ export interface PostgresSettings {
   readonly standby?: { readonly folder: string; readonly port: number };
 }
 
-/** A user of the system. */
-export interface Account {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-/** Databases and poolers refuse to run as root; then they get the user of the Debian package, or nobody. */
-export function accountForServer(): Account | undefined {
-  if (process.getuid?.() !== 0) return undefined;
-  const lines = readFileSync("/etc/passwd", "utf8").split("\n");
-  for (const name of ["postgres", "nobody"]) {
-    const [, , uid, gid] = lines.find((line) => line.startsWith(`${name}:`))?.split(":") ?? [];
-    if (uid !== undefined && gid !== undefined) return { uid: Number(uid), gid: Number(gid) };
-  }
-  throw new Error("a database cannot run as root, and there is no user postgres or nobody");
-}
-
-function run(program: string, argv: readonly string[], account: Account | undefined): void {
-  const { status, error, stderr } = spawnSync(program, argv, { ...account, cwd: "/", encoding: "utf8" });
-  if (error !== undefined || status !== 0) throw new Error(`${program} failed: ${error ?? stderr}`);
-}
-
 /** The folder of the programs, copied to where `account` may go when the checkout is in a closed home. */
 function reachable(programs: string, folder: string, account: Account | undefined): string {
   if (spawnSync(join(programs, "postgres"), ["--version"], { ...account, cwd: "/" }).status === 0) return programs;
@@ -106,29 +72,13 @@ function reachable(programs: string, folder: string, account: Account | undefine
 /** Lays out the files of a database below `folder`, which belongs to `account`. */
 function initialize(programs: string, folder: string, account: Account | undefined): void {
   const words = ["--encoding=UTF8", "--locale=C", "--no-sync", "--wal-segsize=1", "--auth=scram-sha-256"];
-  const uid = account?.uid ?? process.getuid?.() ?? 0;
-  const { mtimeMs, size } = statSync(join(programs, "postgres"));
-  const key = createHash("sha256").update(JSON.stringify([words, user, password, mtimeMs, size, uid]));
-  // One file, so that whoever tidies the temporary folder takes all of it or nothing.
-  const template = join(tmpdir(), `pawl-postgres-${key.digest("hex").slice(0, 16)}.tar`);
-  // What somebody else put there is not ours to believe.
-  if (statSync(template, { throwIfNoEntry: false })?.uid === uid) {
-    run("tar", ["-xf", template, "-C", folder], account);
-    return;
-  }
-  const passwordFile = join(folder, "password");
-  writeFileSync(passwordFile, password);
-  if (account !== undefined) chownSync(passwordFile, account.uid, account.gid);
-  const data = join(folder, "data");
-  run(join(programs, "initdb"), ["-D", data, "-U", user, `--pwfile=${passwordFile}`, ...words], account);
-  const packed = join(folder, "data.tar");
-  run("tar", ["-cf", packed, "-C", folder, "data"], account);
-  try {
-    // Whole or not at all; of two at once, the later one wins and is as good.
-    renameSync(packed, template);
-  } catch {
-    rmSync(packed, { force: true });
-  }
+  const key = [words, user, password];
+  layOut({ name: "postgres", program: join(programs, "postgres"), key, folder, account }, (data) => {
+    const passwordFile = join(folder, "password");
+    writeFileSync(passwordFile, password);
+    if (account !== undefined) chownSync(passwordFile, account.uid, account.gid);
+    run(join(programs, "initdb"), ["-D", data, "-U", user, `--pwfile=${passwordFile}`, ...words], account);
+  });
 }
 
 const running = new Set<ChildProcess>();

@@ -2,21 +2,16 @@
 // Owns what the store needs of them: run one statement, run several as one message, listen. A call takes one connection
 // and nothing else, so a pool of any size finishes all of them. Knows no table.
 
+import type { Deadline } from "./bounded-calls.ts";
+import type { Row } from "./rows.ts";
+
 /** A value that both libraries bind unchanged. */
 export type Value = string | number | boolean | Uint8Array | null;
-/** A row, by the names of its columns. */
-export type Row = Readonly<Record<string, unknown>>;
 
 /** One statement; with a name it is prepared once per connection. */
 export interface Statement {
   readonly name?: string;
   readonly text: string;
-}
-
-/** How long a call may take. Who runs it may say how to give up, and starts nothing once it is over. */
-export interface Deadline {
-  isOver: boolean;
-  giveUp: () => void;
 }
 
 /** What the store does with a database library. */

@@ -16,22 +16,22 @@ import type {
 import type { SessionRecord } from "../core/record.ts";
 import { nodePlatform } from "../platform/node.ts";
 import { checkCommit, checkDocumentChanges, checkLimit, readSidArgument } from "./arguments.ts";
-import { type FeedEntry, feedPage, readCursor, resumeFeed } from "./feed.ts";
+import { checkTimeout } from "./bounded-calls.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import type { Access } from "./postgres-access.ts";
 import { createAccess } from "./postgres-access.ts";
-import type { PgPool, PostgresJsSql, Row, Value } from "./postgres-driver.ts";
+import type { PgPool, PostgresJsSql, Value } from "./postgres-driver.ts";
 import { driverFor } from "./postgres-driver.ts";
 import { checkSchemaName, migrate, schemaDefault } from "./postgres-schema.ts";
 import type { Statements } from "./postgres-statements.ts";
 import { createStatements } from "./postgres-statements.ts";
 import type { Listen } from "./postgres-watch.ts";
 import { watch } from "./postgres-watch.ts";
-import { isSubject, sidBytes, sidText } from "./record-bounds.ts";
+import { isSubject, sidBytes } from "./record-bounds.ts";
 import { unpackRecord } from "./record-codec.ts";
-import type { PackedRecord } from "./record-layout.ts";
 import { packRecord } from "./record-packing.ts";
-import { isLapsed, purgeStep, whilePrefix } from "./sweep.ts";
+import { documentOf, lapsedOf, packedOf, readFeed, revocationColumns } from "./rows.ts";
+import { purgeStep, whilePrefix } from "./sweep.ts";
 import { isPlainText } from "./text-codec.ts";
 
 export type { PgClient, PgPool, PostgresJsSql } from "./postgres-driver.ts";
@@ -55,10 +55,6 @@ export interface PostgresOptions {
   readonly platform?: Platform | undefined;
 }
 
-const timeoutDefault = 5_000;
-const timeoutMin = 100;
-const timeoutMax = 60_000;
-
 /** What the parts of the store work with. */
 interface Open extends Access {
   readonly statements: Statements;
@@ -75,7 +71,7 @@ interface Open extends Access {
 export function postgresStore(library: PgPool | PostgresJsSql, options: PostgresOptions = {}): Store {
   const { prepare = true, notify = true, migrate: canMigrate = true, platform = nodePlatform } = options;
   const schema = checkSchemaName(options.schema ?? schemaDefault);
-  const timeout = checkTimeout(options.timeoutMilliseconds ?? timeoutDefault);
+  const timeout = checkTimeout(options.timeoutMilliseconds);
   const driver = driverFor(library);
   if (driver === undefined) {
     const why = "postgresStore needs a Pool of the package pg, or sql of the package postgres";
@@ -124,18 +120,6 @@ export function postgresStore(library: PgPool | PostgresJsSql, options: Postgres
   };
 }
 
-function checkTimeout(milliseconds: number): number {
-  if (Number.isInteger(milliseconds) && milliseconds >= timeoutMin && milliseconds <= timeoutMax) return milliseconds;
-  const accepted = `timeoutMilliseconds must be a whole number from ${timeoutMin} to ${timeoutMax}`;
-  throw new PawlError("invalid_option", accepted, { field: "timeoutMilliseconds" });
-}
-
-/** A row of `sessions`; what it was selected by is given. */
-function packedOf(row: Row, known: { readonly sid?: string; readonly subject?: string } = {}): PackedRecord {
-  const { sid = sidText(row.sid as Uint8Array), subject = row.sub as string } = known;
-  return { sid, subject, version: Number(row.version), data: row.data as Uint8Array };
-}
-
 async function read({ query, statements }: Open, sid: string): Promise<SessionRecord | undefined> {
   const key = sidBytes(sid);
   if (key === undefined) return undefined;
@@ -158,7 +142,7 @@ async function commit(
 ): Promise<boolean> {
   checkCommit(next, expectedVersion, revocation);
   const values: Value[] = [next.version, packRecord(next), sidBytes(next.sid) as Buffer, expectedVersion];
-  if (revocation !== undefined) values.push(...revocationValues(revocation));
+  if (revocation !== undefined) values.push(...revocationColumns(revocation));
   const [live, ended, revived] =
     revocation === undefined
       ? [statements.commit, statements.commitEnded, statements.commitRevived]
@@ -166,10 +150,6 @@ async function commit(
   if (next.ended !== undefined) return (await query(ended, ...values)).length === 1;
   // Only a record from before an ending, put back, takes the second statement; both compare the version themselves.
   return (await query(live, ...values)).length === 1 || (await query(revived, ...values)).length === 1;
-}
-
-function revocationValues({ sid, sub, notBefore, exp }: Revocation): Value[] {
-  return [sid === undefined ? null : (sidBytes(sid) as Buffer), sub ?? null, notBefore, exp];
 }
 
 async function listBySubject({ query, statements }: Open, subject: string, limit: number): Promise<SessionRecord[]> {
@@ -188,29 +168,13 @@ async function listAll(open: Open, after: string | undefined, limit: number): Pr
   return (await sessionsAfter(open, after, limit)).map((row) => unpackRecord(packedOf(row)));
 }
 
-async function revocationsAfter(
-  open: Open,
+function revocationsAfter(
+  { query, statements }: Open,
   cursor: string | undefined,
   nowSeconds: number,
   limit: number,
 ): Promise<RevocationPage> {
-  const position = readCursor(cursor);
-  const rows = await open.query(
-    open.statements.revocationsAfter,
-    position?.sequence ?? 0,
-    nowSeconds,
-    checkLimit(limit),
-  );
-  const entries = (part: string): FeedEntry[] => rows.filter((row) => row.part === part).map(entryOf);
-  const { restarted } = resumeFeed(position, entries("seen")[0]);
-  if (restarted) return { ...(await revocationsAfter(open, undefined, nowSeconds, limit)), restarted };
-  const page = entries("page").sort((one, other) => one.sequence - other.sequence);
-  return feedPage(page, entries("newest")[0], limit, restarted);
-}
-
-function entryOf({ seq, sid, sub, nbf, exp }: Row): FeedEntry {
-  const named = sid === null ? { sub: sub as string } : { sid: sidText(sid as Uint8Array) };
-  return { sequence: Number(seq), revocation: { ...named, notBefore: Number(nbf), exp: Number(exp) } };
+  return readFeed((after, most) => query(statements.revocationsAfter, after, nowSeconds, most), cursor, limit);
 }
 
 async function purge(
@@ -221,9 +185,7 @@ async function purge(
   limit: number,
 ): Promise<PurgeStep> {
   const rows = await sessionsAfter(open, from, limit);
-  const gone = rows
-    .filter((row) => isLapsed(packedOf(row), lapsed))
-    .map((row) => ({ sid: Buffer.from(row.sid as Uint8Array).toString("hex"), version: Number(row.version) }));
+  const gone = lapsedOf(rows, lapsed).map(({ sid, version }) => ({ sid: sid.toString("hex"), version }));
   const [removed = {}] = await open.query(open.statements.purge, JSON.stringify(gone), limit, nowSeconds);
   return purgeStep({
     limit,
@@ -233,10 +195,6 @@ async function purge(
     sessionsRemoved: Number(removed.sessions),
     entriesRemoved: Number(removed.entries),
   });
-}
-
-function documentOf({ key, version, value }: Row): StoredDocument {
-  return { key: key as string, version: Number(version), value: value as string };
 }
 
 async function readDocument({ query, statements }: Open, key: string): Promise<StoredDocument | undefined> {

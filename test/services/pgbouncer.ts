@@ -7,7 +7,8 @@ import { chmodSync, existsSync, mkdtempSync, rmSync, writeFileSync } from "node:
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { freePort } from "../../sim/free-port.ts";
-import { accountForServer, answers } from "../../sim/services/postgres.ts";
+import { accountForServer } from "../../sim/services/files.ts";
+import { answers } from "../../sim/services/postgres.ts";
 import type { PostgresServer } from "./postgres.ts";
 import { ownServerMissing } from "./postgres.ts";
 
