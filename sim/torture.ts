@@ -14,9 +14,9 @@ const usage = `usage: npm run torture -- [options]
   --minutes N   how long the load lasts; default 0.7, fractions are fine
   --grace N     PAWL_GRACE in seconds; default 1 (a busy machine wants 2)
   --slots N     sessions at the same time; default 36, every third is robbed
-  --store S     sqlite (the default), postgres or redis, started for the run in a temporary folder; or the postgres:// or
-                redis:// URL of a database server that runs already, on this machine only: there it makes a schema of its
-                own, or wants an empty database, and leaves nothing
+  --store S     sqlite (the default), postgres, mysql or redis, started for the run in a temporary folder; or the
+                postgres://, mysql:// or redis:// URL of a database server that runs already, on this machine only: there it
+                makes a schema or tables of its own, or wants an empty database, and leaves nothing
   --nodes N     server processes on the one database, behind a balancer that gives each request to the next; default 1,
                 at most 16. A kill -9 hits one of them
   --docs        every store with 1, 2 and 5 nodes: stores sim/results/stores.json and the table in docs/reference/stores.md

@@ -1,17 +1,19 @@
-// The databases under the torture: a SQLite file in the folder of the run, or a Postgres or Redis server, started for the run
-// or running already on this machine. Owns how the server is told of one, what is weighed in it and that it is left clean.
+// The databases under the torture: a SQLite file in the folder of the run, or a Postgres, MariaDB or Redis server, started for
+// the run or running already on this machine. Owns how the server is told of one, what is weighed in it and that it is left clean.
 
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
+import mysql from "mysql2/promise";
 import pg from "pg";
+import { startMysql } from "../services/mysql.ts";
 import { startPostgres } from "../services/postgres.ts";
 import { endRedis, startRedis } from "../services/redis.ts";
 import type { Weight } from "./dialect.ts";
 import { isOfThisMachine } from "./host.ts";
 
 /** The kinds that start by themselves. */
-export const storeKinds = ["sqlite", "postgres", "redis"] as const;
+export const storeKinds = ["sqlite", "postgres", "mysql", "redis"] as const;
 export type StoreKind = (typeof storeKinds)[number];
 
 /** One database. */
@@ -57,19 +59,26 @@ export function sqliteDatabase(): TortureDatabase {
 export async function openDatabase(choice: string): Promise<TortureDatabase> {
   if (choice === "sqlite") return sqliteDatabase();
   if (choice === "postgres") return await ownPostgres();
+  if (choice === "mysql") return await ownMysql();
   if (choice === "redis") return await ownRedis();
   const url = URL.canParse(choice) ? new URL(choice) : undefined;
-  if (url === undefined || !/^(postgres(ql)?|redis):$/.test(url.protocol)) {
-    throw new RangeError("--store takes sqlite, postgres, redis or a postgres:// or redis:// URL");
+  if (url === undefined || !/^(postgres(ql)?|mysql|redis):$/.test(url.protocol)) {
+    throw new RangeError("--store takes sqlite, postgres, mysql, redis or a postgres://, mysql:// or redis:// URL");
   }
   if (!isOfThisMachine(url)) throw new RangeError("--store takes a server of this machine and no other");
-  return url.protocol === "redis:" ? await redisAt(url.href, async () => undefined) : await postgresAt(url.href);
+  if (url.protocol === "redis:") return await redisAt(url.href, async () => undefined);
+  return url.protocol === "mysql:" ? await mysqlAt(url.href) : await postgresAt(url.href);
 }
 
 async function ownPostgres(): Promise<TortureDatabase> {
   // Nothing is flushed: only nodes are killed, never the database, and what a killed process wrote to it stays.
   const server = await startPostgres(18);
   return { ...(await postgresAt(server.url)), close: server.dispose };
+}
+
+async function ownMysql(): Promise<TortureDatabase> {
+  const server = await startMysql();
+  return { ...(await mysqlAt(server.url)), close: server.dispose };
 }
 
 async function ownRedis(): Promise<TortureDatabase> {
@@ -102,6 +111,37 @@ async function postgresAt(address: string): Promise<TortureDatabase> {
       return { rows: Number(row.count), rowBytesMax: Number(row.bytes) };
     },
     close: async () => void (await ask(`DROP SCHEMA IF EXISTS ${schema} CASCADE`)),
+  };
+}
+
+async function mysqlAt(address: string): Promise<TortureDatabase> {
+  const prefix = `torture_${process.pid}_`;
+  const url = new URL(address);
+  url.searchParams.set("prefix", prefix);
+  const ask = async (text: string): Promise<Record<string, unknown>> => {
+    const connection = await mysql.createConnection({ uri: address });
+    try {
+      const [rows] = await connection.query(text);
+      return (Array.isArray(rows) ? (rows as Record<string, unknown>[])[0] : undefined) ?? {};
+    } finally {
+      await connection.end();
+    }
+  };
+  const { version } = await ask("SELECT VERSION() AS version");
+  const [number] = String(version).split("-");
+  return {
+    kind: "mysql",
+    title: `${String(version).includes("MariaDB") ? "MariaDB" : "MySQL"} ${number}`,
+    environment: () => ({ PAWL_STORE: url.href, PAWL_SECRET: secret }),
+    secrets: [secret, ...passwordsOf(url)],
+    async weigh() {
+      const row = await ask(`SELECT COUNT(*) AS count, MAX(LENGTH(data)) AS bytes FROM ${prefix}sessions`);
+      return { rows: Number(row.count), rowBytesMax: Number(row.bytes) };
+    },
+    async close() {
+      const tables = ["schema", "sessions", "feed_head", "revocations", "document_turn", "documents"];
+      for (const table of tables) await ask(`DROP TABLE IF EXISTS ${prefix}${table}`);
+    },
   };
 }
 

@@ -95,7 +95,7 @@ function choose(which: string, text: string): StoreChoice {
     return readStore(text);
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    throw new UsageError(`<${which}> must be sqlite:<file>, postgres://… or redis://… (rediss://…)`);
+    throw new UsageError(`<${which}> must be sqlite:<file>, postgres://…, mysql://… or redis://… (rediss://…)`);
   }
 }
 

@@ -100,7 +100,7 @@ export interface PurgeStep {
  *   not have happened.
  */
 export interface Store {
-  /** `memory`, `sqlite`, `postgres`, `redis`: the word of the ready line. */
+  /** `memory`, `sqlite`, `postgres`, `mysql`, `redis`: the word of the ready line. */
   readonly kind: string;
   /** Opens the database, creates or migrates the schema. Called once, before anything else. */
   open(): Promise<void>;

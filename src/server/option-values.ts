@@ -3,6 +3,7 @@
 // The table of options (names, defaults, accepted values in words) is config.ts.
 
 import { BlockList, isIP, isIPv4, isIPv6 } from "node:net";
+import { readMysqlUrl } from "./mysql-url.ts";
 import { readPostgresUrl } from "./postgres-url.ts";
 import { Refused } from "./refused.ts";
 
@@ -107,7 +108,7 @@ export type StoreChoice =
       readonly file: string;
     }
   | {
-      readonly kind: "postgres" | "redis";
+      readonly kind: "postgres" | "mysql" | "redis";
       /** As given, password included: it must not reach a log or an error. */
       readonly url: string;
     };
@@ -124,13 +125,17 @@ function readRedisUrl(text: string): void {
   if (url.hostname === "" || !isBare) throw new Refused();
 }
 
-/** `sqlite:<file>`, `postgres://…`, `redis://…`, `rediss://…` or `memory:`. */
+/** `sqlite:<file>`, `postgres://…`, `mysql://…` (`mariadb://…`), `redis://…` (`rediss://…`) or `memory:`. */
 export function readStore(text: string): StoreChoice {
   if (text === "memory:") return { kind: "memory" };
   const scheme = /^([A-Za-z]+):/.exec(text)?.[1]?.toLowerCase();
   if (scheme === "postgres" || scheme === "postgresql") {
     readPostgresUrl(text);
     return { kind: "postgres", url: text };
+  }
+  if (scheme === "mysql" || scheme === "mariadb") {
+    readMysqlUrl(text);
+    return { kind: "mysql", url: text };
   }
   if (scheme === "redis" || scheme === "rediss") {
     readRedisUrl(text);

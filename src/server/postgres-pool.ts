@@ -5,6 +5,7 @@ import { PawlError } from "../core/errors.ts";
 import type { Store } from "../core/ports.ts";
 import type { PgPool, PostgresJsSql } from "../stores/postgres.ts";
 import { postgresStore } from "../stores/postgres.ts";
+import { importPackage, type LoadPackage, withOwnPool } from "./own-pool.ts";
 import type { PostgresUrl } from "./postgres-url.ts";
 import { readPostgresUrl } from "./postgres-url.ts";
 
@@ -29,9 +30,6 @@ type PostgresJsPackage = (url: string, options: object) => PostgresJsSql & { end
 const pgName: string = "pg";
 const postgresJsName: string = "postgres";
 
-/** Imports an optional package; `undefined` when it is not installed. */
-export type LoadPackage = (name: string) => Promise<{ readonly default: unknown } | undefined>;
-
 /**
  * A store on a pool of its own, which ends with it.
  * @param canCreate false: a database without Pawl's tables is refused rather than given some
@@ -47,28 +45,7 @@ export async function openPostgres(url: string, canCreate: boolean, load: LoadPa
     migrate: canCreate,
     timeoutMilliseconds: callMilliseconds,
   });
-  let ending: Promise<void> | undefined;
-  const end = async (): Promise<void> => {
-    await store.close();
-    await pool.end();
-  };
-  const close = (): Promise<void> => {
-    ending ??= end();
-    return ending;
-  };
-  return {
-    ...store,
-    close,
-    async open() {
-      try {
-        await store.open();
-      } catch (error) {
-        // Nobody closes what could not be opened, and its connections would keep the process.
-        await close().catch(() => undefined);
-        throw error;
-      }
-    },
-  };
+  return withOwnPool(store, () => pool.end());
 }
 
 async function createPool(url: PostgresUrl, load: LoadPackage): Promise<OwnPool> {
@@ -78,14 +55,6 @@ async function createPool(url: PostgresUrl, load: LoadPackage): Promise<OwnPool>
   if (postgresJs !== undefined) return poolOfPostgresJs(postgresJs.default as PostgresJsPackage, url);
   const detail = "a postgres: store needs a database library beside Pawl: npm install pg";
   throw new PawlError("invalid_option", detail, { field: "store" });
-}
-
-async function importPackage(name: string): ReturnType<LoadPackage> {
-  try {
-    return (await import(name)) as { readonly default: unknown };
-  } catch {
-    return undefined;
-  }
 }
 
 /** Settings that the database gets with the connection; a pooler would refuse the second. */

@@ -27,6 +27,8 @@ export async function createStore(
       return (await import("../stores/sqlite.ts")).sqliteStore(resolve(directory, choice.file));
     case "postgres":
       return await (await import("./postgres-pool.ts")).openPostgres(choice.url, canCreate);
+    case "mysql":
+      return await (await import("./mysql-pool.ts")).openMysql(choice.url, canCreate);
     case "redis":
       return await (await import("./redis-client.ts")).redisStoreAt(choice.url, { canCreate, warn });
   }

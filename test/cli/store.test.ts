@@ -11,11 +11,12 @@ import { fileURLToPath } from "node:url";
 import { createSessions } from "../../src/engine/create-sessions.ts";
 import { sqliteStore } from "../../src/stores/sqlite.ts";
 import { type Answer, ann, pawl, register, type Server, send, serve, temporaryFolder } from "../server/program.ts";
+import { mysqlMissing, mysqlServer } from "../services/mysql.ts";
 import { ownServerMissing, postgresServer } from "../services/postgres.ts";
 import { skip as redisMissing, startRedis } from "../services/redis.ts";
 
 const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
-const missing = ownServerMissing(18) || redisMissing;
+const missing = ownServerMissing(18) || mysqlMissing || redisMissing;
 
 const logIn = (server: Server, who: { email: string; password: string } = ann): Promise<Answer> =>
   send(server, "POST", "/auth/login", { body: { ...who, transport: "body" } });
@@ -77,7 +78,8 @@ async function move(server: Server, from: string, to: string, secret: string, pe
 }
 
 describe("pawl store copy", { skip: missing }, () => {
-  it("moves a live installation from SQLite to Postgres to Redis to SQLite, everybody stays signed in", async () => {
+  it("moves a live installation from SQLite to Postgres to MariaDB to Redis to SQLite, everybody stays signed in", async () => {
+    const mysql = `${await mysqlServer().url()}?prefix=moved_`;
     const url = new URL(await postgresServer(18).url());
     url.searchParams.set("schema", "moved");
     const postgres = url.href;
@@ -90,7 +92,8 @@ describe("pawl store copy", { skip: missing }, () => {
     const file = "sqlite:./data/pawl.db";
     const secret = readFileSync(join(folder, "data/pawl.db.secret"), "utf8").trim();
     server = await move(server, file, postgres, secret, people);
-    server = await move(server, postgres, redis, secret, people);
+    server = await move(server, postgres, mysql, secret, people);
+    server = await move(server, mysql, redis, secret, people);
     server = await move(server, redis, "sqlite:./again.db", secret, people);
     assert.equal((await server.stop()).code, 0);
     const wrong = await pawl(["serve", "--port", "0", "--store", "sqlite:./again.db"], { folder, environment: needed });
@@ -114,6 +117,7 @@ describe("pawl store copy, refused", () => {
       [[source, source], 2, /same store/],
       [[source], 2, /same store/],
       [["sqlite:./nowhere.db", "sqlite:./copy.db"], 3, /no database at/],
+      [["oracle://x", "sqlite:./copy.db"], 2, /<from> must be/],
       [["mysql://x", "sqlite:./copy.db"], 2, /<from> must be/],
       [[source, "memory:"], 2, /memory/],
     ];

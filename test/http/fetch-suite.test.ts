@@ -3,8 +3,10 @@
 import { before, describe } from "node:test";
 import { memoryStore } from "../../src/stores/memory.ts";
 import { httpSuite } from "../../src/testing/http-suite.ts";
+import { mysqlMissing, mysqlServer } from "../services/mysql.ts";
 import { postgresMissing, postgresServer } from "../services/postgres.ts";
 import { skip, startRedis } from "../services/redis.ts";
+import { mysqlDatabases } from "../stores/mysql-databases.ts";
 import { postgresDatabases } from "../stores/postgres-databases.ts";
 import { type Client, ioredisOn, underTestOn } from "../stores/redis-clients.ts";
 import { createSqliteFiles } from "../stores/sqlite-files.ts";
@@ -26,6 +28,11 @@ httpSuite(
 describe("over Postgres", { skip: postgresMissing(18) }, () => {
   const { create } = postgresDatabases(postgresServer(18));
   httpSuite("handler.fetch over Postgres", fetchSubject(create, secret));
+});
+
+describe("over MariaDB", { skip: mysqlMissing }, () => {
+  const { create } = mysqlDatabases(mysqlServer());
+  httpSuite("handler.fetch over MariaDB", fetchSubject(create, secret));
 });
 
 describe("over Redis", { skip }, () => {

@@ -35,18 +35,28 @@ const plants: readonly { name: string; from: RegExp; to: string; breaks: readonl
   },
 ];
 
-/** Runs a copy of the built program with `plant` in its rules. */
-function tortureWith({ from, to }: (typeof plants)[number]): Promise<RunResult> {
+type Plant = (typeof plants)[number];
+
+/** On a machine that is busy with something else, hardly a request of a short run arrives within grace: then a longer one. */
+const graces = [1, 2, 4];
+
+/** Runs copies of the built program with a plant in their rules until it is found. */
+async function tortureWith({ from, to, breaks }: Plant): Promise<RunResult & { readonly found: Violation[] }> {
   const plant = { file: "core/decide.js", from, to };
-  return withPlanted(plant, (main) => torture({ ...short, seconds: 10, dialect: pawlDialect(main) }));
+  for (const [index, graceSeconds] of graces.entries()) {
+    const options = { ...short, graceSeconds, seconds: 10 * graceSeconds };
+    const result = await withPlanted(plant, (main) => torture({ ...options, dialect: pawlDialect(main) }));
+    const found = result.violations.filter(({ invariant }) => breaks.includes(invariant));
+    if (found.length > 0 || index === graces.length - 1) return { ...result, found };
+  }
+  throw new Error("no grace was tried");
 }
 
-test("planted faults are found", { timeout: 120_000 }, async (t) => {
+test("planted faults are found", { timeout: 300_000 }, async (t) => {
   t.diagnostic(`PAWL_TEST_SEED=${seed}`);
   const results = await Promise.all(plants.map(tortureWith));
-  for (const [index, { name, breaks }] of plants.entries()) {
-    const result = results[index] as RunResult;
-    const found = result.violations.filter(({ invariant }) => breaks.includes(invariant));
+  for (const [index, { found, ...result }] of results.entries()) {
+    const { name } = plants[index] as Plant;
     t.diagnostic(`${name}: ${result.violations.map(({ invariant }) => invariant).join(" ")}`);
     assert.ok(found.length > 0, `${name} was not found: ${summaryOf(result)}`);
     assert.ok((found[0] as Violation).story.length > 0, "and told");

@@ -16,7 +16,9 @@ test("the table of stores and nodes is that of the stored results, complete and 
   const table: StoresTable = JSON.parse(read(storesResultsPath));
   assert.equal(blockIn(read(storesPagePath), storesBlockName), storesBlockOf(table), "npm run torture -- --docs");
   const runs = table.runs.map(({ database, nodes }) => `${database.split(" ")[0]} ${nodes}`);
-  const expected = ["SQLite", "Postgres", "Redis"].flatMap((name) => [1, 2, 5].map((nodes) => `${name} ${nodes}`));
+  const expected = ["SQLite", "Postgres", "MariaDB", "Redis"].flatMap((name) =>
+    [1, 2, 5].map((nodes) => `${name} ${nodes}`),
+  );
   assert.deepEqual(runs, expected);
   for (const { lost, resurrected, kills, counts } of table.runs) {
     assert.deepEqual({ lost, resurrected }, { lost: 0, resurrected: 0 });

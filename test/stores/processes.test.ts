@@ -13,8 +13,10 @@ import { createSessions } from "../../src/index.ts";
 import { readStore } from "../../src/server/option-values.ts";
 import { createStore } from "../../src/server/stores.ts";
 import { createSamples } from "../../src/testing/session-samples.ts";
+import { mysqlMissing, mysqlServer } from "../services/mysql.ts";
 import { postgresMissing, postgresServer } from "../services/postgres.ts";
 import { skip as redisMissing, startRedis } from "../services/redis.ts";
+import { mysqlDatabases } from "./mysql-databases.ts";
 import { postgresDatabases } from "./postgres-databases.ts";
 import { createSqliteFiles } from "./sqlite-files.ts";
 
@@ -126,6 +128,10 @@ const databases = postgresDatabases(server);
 const freshUrl = async (): Promise<string> => `${await server.url()}?schema=${databases.fresh()}&connections=3`;
 const skip = postgresMissing(18);
 
+const mariadb = mysqlServer();
+const mariadbTables = mysqlDatabases(mariadb);
+const freshMysql = async (): Promise<string> => `${await mariadb.url()}?prefix=${mariadbTables.fresh()}&connections=3`;
+
 let redis: Promise<string> | undefined;
 let redisCount = 0;
 /** Databases of one Redis server. */
@@ -139,6 +145,8 @@ const freshRedis = async (): Promise<string> => {
 declare({ name: "SQLite", skip: false, processes: 2, fresh: async () => `sqlite:${files.fresh()}` });
 declare({ name: "Postgres", skip, processes: 2, fresh: freshUrl });
 declare({ name: "Postgres", skip, processes: 5, fresh: freshUrl });
+declare({ name: "MariaDB", skip: mysqlMissing, processes: 2, fresh: freshMysql });
+declare({ name: "MariaDB", skip: mysqlMissing, processes: 5, fresh: freshMysql });
 declare({ name: "Redis", skip: redisMissing, processes: 2, fresh: freshRedis });
 declare({ name: "Redis", skip: redisMissing, processes: 5, fresh: freshRedis });
 
@@ -154,6 +162,12 @@ it("processes that start at the same instant on an empty Postgres database agree
   skip,
 }, async (t) => {
   assert.deepEqual(await race<number>(t, 5, await freshUrl(), "open"), [0, 0, 0, 0, 0]);
+});
+
+it("processes that start at the same instant on an empty MariaDB database agree on its tables", {
+  skip: mysqlMissing,
+}, async (t) => {
+  assert.deepEqual(await race<number>(t, 5, await freshMysql(), "open"), [0, 0, 0, 0, 0]);
 });
 
 it("processes that start at the same instant on an empty Redis database agree on its format", {
