@@ -1,4 +1,5 @@
-// Calls of the Postgres store with their bounds: statements, scripts, scripts that make tables. Knows no table and no library.
+// Calls of the Postgres store with their bounds: statements, scripts, scripts that make tables. Owns which errors of Postgres say
+// that nothing happened. Knows no table and no library.
 
 import type { Scheduler } from "../core/ports.ts";
 import { createBoundedCall, migrationMilliseconds } from "./bounded-calls.ts";
