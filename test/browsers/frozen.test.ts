@@ -117,7 +117,7 @@ describe("a frozen tab in chromium", { skip: chromiumMissing, concurrency: false
     const from = performance.now();
     assert.equal(await second.evaluate(() => client.refresh()), true);
     const took = performance.now() - from;
-    assert.ok(took > 2500 && took < 5000, `${Math.round(took)} ms`);
+    assert.ok(took > 2500 && took < 15_000, `${Math.round(took)} ms`);
     await freeze(first, false);
     await stoodStill(first, 2500);
     assert.equal(await first.evaluate(() => client.refresh()), true);
