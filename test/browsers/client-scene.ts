@@ -210,6 +210,7 @@ export function refresh(tab: Tab): Promise<boolean | string> {
 
 /** What a group of tests has while it runs. */
 export interface Stage {
+  readonly place: Place;
   scene: Scene;
   browser: Browser;
 }
@@ -219,7 +220,7 @@ export function everywhere(what: string, define: (stage: Stage) => void): void {
   for (const { name: engine, skip } of engines) {
     for (const place of places) {
       describe(`${what} in ${engine} on ${place}`, { skip, concurrency: false }, () => {
-        const stage: Partial<Stage> = {};
+        const stage: Partial<Stage> & Pick<Stage, "place"> = { place };
         before(async () => {
           stage.scene = await createScene(place);
           stage.browser = await launch(engine);
