@@ -71,8 +71,9 @@ export async function restore(invocation: Invocation): Promise<number> {
   refuseMissing({ kind: "sqlite", file }, terminal.directory);
   const stamp = new Date(nodePlatform.clock.now()).toISOString().replaceAll(/[-:]|\.\d+/g, "");
   const [from, to] = [file, store.file].map((name) => resolve(terminal.directory, name)) as [string, string];
-  if (from === to) throw new UsageError("<file> is the store itself");
-  const { hasSecret, kept } = await restoreSqlite(from, to, stamp, nodePlatform.entropy);
+  const same = (name: string): string => (existsSync(name) ? realpathSync(name) : name);
+  if (same(from) === same(to)) throw new UsageError("<file> is the store itself");
+  const { hasSecret, kept } = await restoreSqlite(from, to, stamp);
   if (json) {
     printJson(terminal, { store: to, secret: hasSecret, kept: kept ?? null });
     return 0;

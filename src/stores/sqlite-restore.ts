@@ -2,6 +2,7 @@
 // replaces, which SQLite would play into it. Owns the order of these steps; what it replaces is kept under another name.
 
 import {
+  chownSync,
   closeSync,
   constants,
   copyFileSync,
@@ -9,20 +10,23 @@ import {
   fsyncSync,
   linkSync,
   openSync,
-  readFileSync,
+  readSync,
+  realpathSync,
   renameSync,
   rmSync,
+  statSync,
 } from "node:fs";
 import { dirname, resolve } from "node:path";
 import { PawlError } from "../core/errors.ts";
-import type { Entropy } from "../core/ports.ts";
-import { isLocked, storeError } from "./group-commit.ts";
-import { claimFile, loadSqlite, syncFolder } from "./sqlite-schema.ts";
-import { copySecret, secretFile } from "./sqlite-secret.ts";
+import { isDamaged, isLocked, storeError } from "./group-commit.ts";
+import { checkHeader, loadSqlite, syncFolder } from "./sqlite-schema.ts";
+import { secretBeside, secretFile, writeFlushed } from "./sqlite-secret.ts";
 
 /** What SQLite keeps beside a database while somebody uses it, and after somebody was killed. */
 const companions = ["-wal", "-shm"] as const;
 const pagesPerStep = 1024;
+/** No database of SQLite is shorter. */
+const pageBytesMin = 512;
 
 /** What became of the files. */
 export interface Restored {
@@ -32,80 +36,135 @@ export interface Restored {
   readonly kept: string | undefined;
 }
 
+/** Where everything is and goes. */
+interface Places {
+  readonly source: string;
+  /** As it was named: the secret is beside this name. */
+  readonly named: string;
+  /** The file itself, which `named` may be a link to. */
+  readonly target: string;
+  readonly partial: string;
+  readonly partialSecret: string;
+  readonly kept: string;
+}
+
 /**
  * Puts the backup `from` in the place of the database `file`. Nobody may use `file` meanwhile. What was there is kept as
- * `<file>.before-<stamp>`, its secret beside it.
+ * `<file>.before-<stamp>`, the secret that was there as `<file>.before-<stamp>.secret`. The new files belong to whom the old
+ * ones belonged.
  * @param stamp tells this restore from others, such as the time
- * @throws PawlError `store_incompatible` for a backup that is damaged or not Pawl's, `store_unavailable` when a process
- * has the database open, or something cannot be read or written. Nothing is replaced then.
+ * @throws PawlError `store_incompatible` for a backup that is damaged or not Pawl's, or whose secret is malformed;
+ * `store_unavailable` when a process has the database open, or something cannot be read or written. What was there is in its
+ * place then.
  */
-export async function restoreSqlite(from: string, file: string, stamp: string, entropy: Entropy): Promise<Restored> {
-  const [source, target] = [resolve(from), resolve(file)];
-  const partial = `${target}.restoring`;
-  const kept = `${target}.before-${stamp}`;
+export async function restoreSqlite(from: string, file: string, stamp: string): Promise<Restored> {
+  const named = resolve(file);
+  const target = existsSync(named) ? realpathSync(named) : named;
+  const places: Places = {
+    source: resolve(from),
+    named,
+    target,
+    partial: `${target}.restoring`,
+    partialSecret: `${secretFile(named)}.restoring`,
+    kept: `${target}.before-${stamp}`,
+  };
   try {
-    claimFile(source);
-    checkWhole(source);
-    await copyWhole(source, partial);
-    const isThere = existsSync(target);
-    if (isThere) keepOld(target, kept);
-    // A crash from here on leaves the old database or the new one, and no log that belongs to neither.
-    for (const companion of companions) rmSync(`${target}${companion}`, { force: true });
-    syncFolder(dirname(target));
-    const hasSecret = bringSecret(source, target, kept, entropy);
-    renameSync(partial, target);
-    syncFolder(dirname(target));
-    return { hasSecret, kept: isThere ? kept : undefined };
+    const secret = secretBeside(places.source);
+    removePartial(places);
+    await copyWhole(places);
+    if (secret !== undefined) writeFlushed(places.partialSecret, `${secret}\n`);
+    giveToOwner(places);
+    const kept = keepOld(places);
+    putInPlace(places, secret !== undefined);
+    return { hasSecret: secret !== undefined, kept };
   } catch (error) {
-    for (const suffix of ["", ...companions]) rmSync(`${partial}${suffix}`, { force: true });
-    throw storeError(error);
+    removePartial(places);
+    throw restoreError(error);
   }
 }
 
-/** @throws PawlError `store_incompatible` for a file that SQLite finds damaged */
-function checkWhole(source: string): void {
-  const { DatabaseSync } = loadSqlite();
-  let verdict: unknown;
-  try {
-    const database = new DatabaseSync(source, { readOnly: true });
-    try {
-      verdict = Object.values(database.prepare("PRAGMA integrity_check(1)").get() ?? {})[0];
-    } finally {
-      database.close();
-    }
-  } catch (cause) {
-    throw new PawlError("store_incompatible", `the backup is damaged: ${source}`, { cause });
-  }
-  if (verdict !== "ok") throw new PawlError("store_incompatible", `the backup is damaged: ${source}`);
-}
-
-/** By SQLite, not byte by byte: a backup that was opened since it was made may have a log of its own. */
-async function copyWhole(source: string, partial: string): Promise<void> {
+function removePartial({ partial, partialSecret }: Places): void {
   for (const suffix of ["", ...companions]) rmSync(`${partial}${suffix}`, { force: true });
-  closeSync(openSync(partial, "wx", 0o600));
+  rmSync(partialSecret, { force: true });
+}
+
+/**
+ * A copy of the backup, checked, in one file. The backup is only read, so it may be where nobody can write; but one that was
+ * opened since it was made may have a log beside it, and is copied by SQLite.
+ */
+async function copyWhole({ source, partial }: Places): Promise<void> {
   const { backup, DatabaseSync } = loadSqlite();
-  const database = new DatabaseSync(source, { readOnly: true });
+  checkHeader(source, startOf(source));
+  closeSync(openSync(partial, "wx", 0o600));
   try {
-    await backup(database, partial, { rate: pagesPerStep });
-  } finally {
-    database.close();
+    if (existsSync(`${source}-wal`)) {
+      const database = new DatabaseSync(source, { readOnly: true });
+      try {
+        await backup(database, partial, { rate: pagesPerStep });
+      } finally {
+        database.close();
+      }
+    } else {
+      copyFileSync(source, partial);
+    }
+    const copied = new DatabaseSync(partial);
+    try {
+      const verdict = Object.values(copied.prepare("PRAGMA integrity_check(1)").get() ?? {})[0];
+      if (verdict !== "ok") throw damaged(source);
+      copied.exec("PRAGMA journal_mode = DELETE");
+    } finally {
+      copied.close();
+    }
+  } catch (error) {
+    throw isDamaged(error) ? damaged(source, error) : error;
   }
   const descriptor = openSync(partial, "r+");
   fsyncSync(descriptor);
   closeSync(descriptor);
 }
 
-/** Gives the old database a second name, complete: what is in its log goes into it first, unless it is damaged. */
-function keepOld(target: string, kept: string): void {
-  if (!closeLog(target)) {
-    for (const companion of companions) {
-      if (existsSync(`${target}${companion}`)) nameToo(`${target}${companion}`, `${kept}${companion}`);
-    }
+function startOf(file: string): Buffer {
+  const descriptor = openSync(file, "r");
+  try {
+    const start = Buffer.alloc(pageBytesMin);
+    return start.subarray(0, readSync(descriptor, start));
+  } finally {
+    closeSync(descriptor);
   }
-  nameToo(target, kept);
 }
 
-/** Gives a file another name as well; a copy where the file system knows no second names. */
+function damaged(source: string, cause?: unknown): PawlError {
+  return new PawlError("store_incompatible", `the backup is damaged: ${source}`, { cause });
+}
+
+/** An operator with all rights restores for a server that has few. */
+function giveToOwner({ target, partial, partialSecret }: Places): void {
+  if (process.getuid?.() !== 0) return;
+  const { uid, gid } = statSync(existsSync(target) ? target : dirname(target));
+  for (const file of [partial, partialSecret]) if (existsSync(file)) chownSync(file, uid, gid);
+}
+
+/**
+ * Gives what is there a second name, complete: what is in the log of the database goes into it first, unless it is damaged. A
+ * secret without a database is kept too: somebody may have put that database elsewhere.
+ */
+function keepOld({ target, named, kept }: Places): string | undefined {
+  const isThere = existsSync(target);
+  if (isThere) {
+    if (!closeLog(target)) {
+      for (const companion of companions) {
+        if (existsSync(`${target}${companion}`)) nameToo(`${target}${companion}`, `${kept}${companion}`);
+      }
+    }
+    nameToo(target, kept);
+  }
+  const hasSecret = existsSync(secretFile(named));
+  if (hasSecret) nameToo(secretFile(named), secretFile(kept));
+  if (isThere) return kept;
+  return hasSecret ? secretFile(kept) : undefined;
+}
+
+/** Gives a file another name as well; a copy where the file system knows no second names, or it is on another one. */
 function nameToo(file: string, other: string): void {
   try {
     linkSync(file, other);
@@ -126,25 +185,40 @@ function closeLog(target: string): boolean {
     const database = new DatabaseSync(target);
     try {
       database.exec("PRAGMA journal_mode = DELETE");
+      // Says so too where there was no log to end.
+      database.exec("BEGIN EXCLUSIVE");
+      database.exec("COMMIT");
       return true;
     } finally {
       database.close();
     }
   } catch (error) {
-    if (!isLocked(error)) return false;
+    if (isDamaged(error)) return false;
+    if (!isLocked(error)) throw error;
     throw new PawlError("store_unavailable", `a server or a command uses ${target}: stop it first`, { cause: error });
   }
 }
 
-/** The secret of the backup comes to the database, and that of another one goes with the old database. */
-function bringSecret(source: string, target: string, kept: string, entropy: Entropy): boolean {
-  const [wanted, present] = [source, target].map((path) => textOf(secretFile(path)));
-  if (wanted === undefined) return false;
-  if (present !== undefined && existsSync(kept)) nameToo(secretFile(target), secretFile(kept));
-  if (present !== undefined && present !== wanted) rmSync(secretFile(target));
-  return copySecret(source, target, entropy);
+/**
+ * A crash on the way leaves the old database or the new one, and no log that belongs to neither; between the two renames, the
+ * secret of the backup with the old database, which no server starts with. The command can be given again in any case.
+ */
+function putInPlace({ target, named, partial, partialSecret, kept }: Places, hasSecret: boolean): void {
+  for (const companion of companions) rmSync(`${target}${companion}`, { force: true });
+  syncFolder(dirname(target));
+  if (hasSecret) renameSync(partialSecret, secretFile(named));
+  try {
+    renameSync(partial, target);
+  } catch (error) {
+    if (hasSecret && existsSync(secretFile(kept))) copyFileSync(secretFile(kept), secretFile(named));
+    throw error;
+  }
+  for (const folder of new Set([dirname(target), dirname(named)])) syncFolder(folder);
 }
 
-function textOf(file: string): string | undefined {
-  return existsSync(file) ? readFileSync(file, "utf8").trim() : undefined;
+/** A file that cannot be read or written is said to be that, not a database that is away. */
+function restoreError(cause: unknown): PawlError {
+  const { code, syscall } = cause as NodeJS.ErrnoException;
+  if (cause instanceof PawlError || syscall === undefined) return storeError(cause);
+  return new PawlError("store_unavailable", `a file cannot be read or written (${syscall}: ${code})`, { cause });
 }

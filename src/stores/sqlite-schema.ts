@@ -80,7 +80,12 @@ export function claimFile(file: string): void {
     throw new PawlError("store_unavailable", `the database file cannot be opened (${code}): ${file}`, { cause });
   }
   // An empty file becomes ours: SQLite itself makes nothing else of it.
-  if (header.length === 0) return;
+  if (header.length > 0) checkHeader(file, header);
+}
+
+/** @throws PawlError `store_incompatible` for a file that does not begin as a database of Pawl does */
+export function checkHeader(file: string, start: Buffer): void {
+  const header = start.subarray(0, headerBytes);
   const isSqlite = header.length === headerBytes && header.toString("latin1", 0, magic.length) === magic;
   // The id is written in the transaction that creates the tables, before the log is turned on: it is never only in the log.
   if (!isSqlite || header.readUInt32BE(applicationIdAt) !== applicationId) throw notOurs(file);

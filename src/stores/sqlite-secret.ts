@@ -98,13 +98,22 @@ function checkSecret(file: string, text: string): string {
 }
 
 /**
+ * The secret beside a database, or `undefined`.
+ * @throws PawlError `store_incompatible` when it is malformed
+ */
+export function secretBeside(databaseFile: string): string | undefined {
+  const file = secretFile(databaseFile);
+  const text = readIfThere(file)?.trim();
+  return text === undefined ? undefined : checkSecret(file, text);
+}
+
+/**
  * Gives the database `to` the secret of the database `from`; resolves false when that has none.
  * @throws PawlError `store_incompatible` when `to` has another one, or that of `from` is malformed.
  */
 export function copySecret(from: string, to: string, entropy: Entropy): boolean {
-  const wanted = readIfThere(secretFile(from))?.trim();
+  const wanted = secretBeside(from);
   if (wanted === undefined) return false;
-  checkSecret(secretFile(from), wanted);
   const file = secretFile(to);
   putSecret(file, wanted, entropy);
   if (readIfThere(file)?.trim() === wanted) return true;
@@ -129,7 +138,8 @@ function putSecret(file: string, secret: string, entropy: Entropy): void {
   syncFolder(dirname(file));
 }
 
-function writeFlushed(file: string, text: string): void {
+/** Makes a file of mode 0600 whose content is on disk. @throws Error with code EEXIST where there is one */
+export function writeFlushed(file: string, text: string): void {
   const descriptor = openSync(file, "wx", 0o600);
   try {
     writeSync(descriptor, text);
