@@ -119,6 +119,7 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const { feed } = checked;
   let isClosed = false;
   const standing: Verifier["standing"] = (access) => {
+    if (isClosed) return "unknown";
     if (feed === undefined) return "good";
     const refusedBy = feed.refusedBy(access);
     if (refusedBy !== undefined) return refusedBy === "session" ? "revoked" : "outdated";
@@ -277,6 +278,10 @@ function feedOf(revocations: RevocationOptions | false, issuerUrl: string, parts
   const { url = `${issuerUrl}/auth/revocations`, token, mode = "stream", pollSeconds = 1 } = revocations;
   if (mode !== "stream" && mode !== "poll") throw invalid("revocations.mode", "stream or poll");
   inRange("revocations.pollSeconds", pollSeconds, 0.1, 60);
+  // Between two answers the feed is that old, however healthy it is.
+  if (mode === "poll" && pollSeconds >= parts.staleAfterSeconds) {
+    throw invalid("revocations.pollSeconds", "less than staleAfterSeconds");
+  }
   return followFeed({ ...parts, url: checkedUrl(url, "revocations.url"), token, mode, pollSeconds });
 }
 

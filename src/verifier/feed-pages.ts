@@ -51,16 +51,19 @@ export function readPage(text: string): Page {
 /**
  * Reads events out of the text of a stream, in whatever pieces it comes.
  * @param found is given the data of each event
- * @param onComment is called for each comment line
+ * @param onComment is given the text of each comment line
  */
-export function createEventReader(found: (data: string) => void, onComment: () => void): (text: string) => void {
+export function createEventReader(
+  found: (data: string) => void,
+  onComment: (text: string) => void,
+): (text: string) => void {
   let rest = "";
   let data: string[] = [];
   const readLine = (line: string): void => {
     if (line === "") {
       if (data.length > 0) found(data.join("\n"));
       data = [];
-    } else if (line.startsWith(":")) onComment();
+    } else if (line.startsWith(":")) onComment(line.slice(1).trim());
     else if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
   };
   return (text) => {

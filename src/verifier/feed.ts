@@ -49,6 +49,8 @@ const pagesMax = 1_000;
 const silenceMilliseconds = 35_000;
 /** Short enough that a revocation during an interruption is known within a second of its end. */
 const pauseMilliseconds = { first: 50, most: 800 };
+/** The comment by which the issuer says that everything was told. */
+const upToDate = "up to date";
 /** How long the first request waits for the first page. */
 const firstMilliseconds = 3_000;
 
@@ -80,7 +82,14 @@ class FollowedFeed implements Feed {
   }
 
   staleFor(): number {
-    return Math.max(0, this.#options.now() - this.#toldAt) / 1000;
+    return this.#toldAgo() / 1000;
+  }
+
+  /** Milliseconds. A clock that was set back must not make old knowledge look new: from then on its age is counted anew. */
+  #toldAgo(): number {
+    const now = this.#options.now();
+    this.#toldAt = Math.min(this.#toldAt, now);
+    return now - this.#toldAt;
   }
 
   refusedBy(claims: Pick<AccessClaims, "sid" | "sub" | "iat">): RefusedBy | undefined {
@@ -90,14 +99,14 @@ class FollowedFeed implements Feed {
   /** Whoever listens wants to hear of it without asking: with polling it is asked for them, too. */
   onChange(listener: () => void): () => void {
     this.#listeners.add(listener);
-    this.#keepAsking();
+    void this.#keepAsking();
     return () => {
       this.#listeners.delete(listener);
     };
   }
 
   #tell(): void {
-    for (const listener of this.#listeners) {
+    for (const listener of [...this.#listeners]) {
       try {
         listener();
       } catch (error) {
@@ -107,25 +116,24 @@ class FollowedFeed implements Feed {
     }
   }
 
-  #keepAsking(): void {
-    if (this.#isAsking || this.#listeners.size === 0 || this.#closing.signal.aborted) return;
+  /** Asks, and judges how old the answer is once there is one: one loop, however many listen. */
+  async #keepAsking(): Promise<void> {
+    if (this.#isAsking) return;
     this.#isAsking = true;
-    void this.refresh();
-    const wasStale = this.#isStale;
-    this.#isStale = this.staleFor() > this.#options.staleAfterSeconds;
-    if (this.#isStale && !wasStale) this.#tell();
-    startTimer(
-      () => {
-        this.#isAsking = false;
-        this.#keepAsking();
-      },
-      this.#options.pollSeconds * 1000,
-      true,
-    );
+    while (this.#listeners.size > 0 && !this.#closing.signal.aborted) {
+      await this.refresh();
+      const wasStale = this.#isStale;
+      this.#isStale = this.staleFor() > this.#options.staleAfterSeconds;
+      if (this.#isStale && !wasStale) this.#tell();
+      await new Promise<void>((resolve) => startTimer(resolve, this.#options.pollSeconds * 1000, true));
+    }
+    this.#isAsking = false;
   }
 
   close(): void {
+    if (this.#closing.signal.aborted) return;
     this.#closing.abort();
+    this.#tell();
   }
 
   refresh(): Promise<void> | undefined {
@@ -152,10 +160,11 @@ class FollowedFeed implements Feed {
   #pollIfDue(): Promise<void> | undefined {
     const { now, pollSeconds } = this.#options;
     const due = pollSeconds * 1000;
-    if (now() - this.#toldAt < due) return undefined;
+    if (this.#toldAgo() < due) return undefined;
     if (this.#polling !== undefined) return this.#polling;
     // A feed that does not answer is not asked by every request.
-    if (now() - this.#polledAt < Math.min(due, pauseMilliseconds.most)) return undefined;
+    const askedAgo = now() - this.#polledAt;
+    if (askedAgo >= 0 && askedAgo < Math.min(due, pauseMilliseconds.most)) return undefined;
     this.#polledAt = now();
     this.#polling = this.#poll()
       .catch(this.#fail)
@@ -232,7 +241,10 @@ class FollowedFeed implements Feed {
         this.#take(page);
         if (!page.more) told();
       };
-      const read = createEventReader(takeEvent, told);
+      // Whoever is in between may add comments of its own, which say nothing of the issuer.
+      const read = createEventReader(takeEvent, (comment) => {
+        if (comment === upToDate) told();
+      });
       for (;;) {
         cancel();
         cancel = startTimer(end, isTold ? silenceMilliseconds : answerMilliseconds);

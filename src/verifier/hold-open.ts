@@ -59,6 +59,7 @@ export async function holdOpen(verifier: Verifier, token: string, options: HoldO
   }
   let access = await verifier.verify(token);
   let cancel = (): void => {};
+  let unwatch = (): void => {};
   let isOver = false;
   const stop = (): void => {
     isOver = true;
@@ -85,7 +86,8 @@ export async function holdOpen(verifier: Verifier, token: string, options: HoldO
     const standing = verifier.standing(access);
     if (standing !== "good") end(endOf[standing]);
   };
-  const unwatch = verifier.onChange(check);
+  unwatch = verifier.onChange(check);
+  if (isOver) unwatch();
   sleep();
   // It may have ended between the first check and the watch.
   check();

@@ -115,7 +115,77 @@ describe("a feed has told everything", { timeout: 60_000 }, () => {
   });
 });
 
+describe("knowledge is as old as it is", { timeout: 60_000 }, () => {
+  test("whatever comments somebody in between adds", async (t) => {
+    const { issuer, stream, streams, verifier } = await stage(t);
+    stream(":\n\n: keep-alive\n\n");
+    const judging = verifier();
+    const first = judging.verify(issuer.token());
+    await until("the stream", () => streams.length === 1);
+    await sleep(200);
+    assert.equal(judging.staleFor(), Number.POSITIVE_INFINITY);
+    streams[0]?.write(": up to date\n\n");
+    assert.ok(await first);
+  });
+
+  test("when the clock is set back: it asks again, and refuses what was ended meanwhile", async (t) => {
+    const { issuer, poll, verifier } = await stage(t);
+    let told: object[] = [];
+    let back = 0;
+    poll(() => ({ revocations: told.splice(0) }));
+    const started = Date.now();
+    const now = (): number => nowSeconds * 1000 + (Date.now() - started) - back;
+    const judging = verifier({ mode: "poll", pollSeconds: 0.2 }, { now });
+    assert.ok(await judging.verify(issuer.token()));
+    back = 20_000;
+    told = [ended("s1")];
+    await judging.verify(issuer.token()).catch(() => undefined);
+    await sleep(300);
+    await assert.rejects(judging.verify(issuer.token()), { code: "invalid_token" });
+  });
+
+  test("so polling less often than it may be stale is refused", async (t) => {
+    const { verifier } = await stage(t);
+    for (const [pollSeconds, staleAfterSeconds] of [
+      [60, undefined],
+      [1, 1],
+    ]) {
+      const refused = { code: "invalid_option", message: /pollSeconds must be less than staleAfterSeconds/ };
+      assert.throws(() => verifier({ mode: "poll", pollSeconds }, { staleAfterSeconds }), refused);
+    }
+  });
+});
+
 describe("a connection that is held open", { timeout: 60_000 }, () => {
+  test("stays with a feed that is asked as rarely as may be, and ends when that is away", async (t) => {
+    const { issuer, verifier } = await stage(t);
+    // Just before an answer, the one before it is older than it may be: that is no silence.
+    issuer.answers.set(feedPath, (_, response) => {
+      setTimeout(() => response.writeHead(200, { "content-type": "application/json" }).end(bodyOf({})), 200);
+    });
+    const judging = verifier({ mode: "poll", pollSeconds: 0.9 }, { staleAfterSeconds: 1 });
+    const ends: string[] = [];
+    await holdOpen(judging, issuer.token(), { onEnd: ({ reason }) => ends.push(reason) });
+    await sleep(3_000);
+    assert.deepEqual(ends, []);
+    issuer.answers.set(feedPath, (_, response) => response.writeHead(503).end());
+    await until("the end", () => ends.length > 0);
+    assert.deepEqual(ends, ["unknown"]);
+  });
+
+  test("ends with the verifier that watches it", async (t) => {
+    const { issuer, stream, verifier } = await stage(t);
+    stream(eventOf({}));
+    const judging = verifier();
+    const ends: string[] = [];
+    const hold = () => holdOpen(judging, issuer.token(), { onEnd: ({ reason }) => ends.push(reason) });
+    const held = await hold();
+    judging.close();
+    assert.deepEqual(ends, ["unknown"]);
+    assert.equal(judging.standing(held.access), "unknown");
+    await assert.rejects(hold(), { code: "store_unavailable" });
+  });
+
   test("is ended by a verifier that polls, though nobody asks it anything", async (t) => {
     const { issuer, poll, verifier } = await stage(t);
     let told: object[] = [];
