@@ -63,6 +63,7 @@ export class Crowd {
   readonly #graceMilliseconds: number;
   #over = new AbortController();
   #lives: Promise<unknown> = Promise.resolve();
+  readonly #leaving: Promise<void>[] = [];
 
   constructor(origin: () => string, graceSeconds: number) {
     this.#origin = origin;
@@ -170,7 +171,18 @@ export class Crowd {
   }
 
   /** Signs out; resolves once that was answered. */
-  async leave(person: Person, mayBeForgotten = false): Promise<void> {
+  leave(person: Person, mayBeForgotten = false): Promise<void> {
+    const leaving = this.#leave(person, mayBeForgotten);
+    this.#leaving.push(leaving.catch(() => undefined));
+    return leaving;
+  }
+
+  /** Resolves when nobody waits for the answer to a sign-out any more, whatever it was. */
+  async haveLeft(): Promise<void> {
+    await Promise.all(this.#leaving);
+  }
+
+  async #leave(person: Person, mayBeForgotten: boolean): Promise<void> {
     person.last = person.wallet.held();
     // Its own tabs stop: what they get from now on is what a person wants who signs out.
     person.state = "left";
@@ -217,6 +229,15 @@ export class Crowd {
   /** What a node answers to the access token that somebody had last; `undefined` for no answer. */
   async statusOf(person: Person, origin: string): Promise<number | undefined> {
     return (await this.#getSession(person, origin))?.status;
+  }
+
+  /** The same, repeated until the node says yes or no: 200 or 401. */
+  async standingOf(person: Person, origin: string): Promise<number | undefined> {
+    for (let tries = 1; ; tries += 1) {
+      const status = await this.statusOf(person, origin);
+      if (status === 200 || status === 401 || tries === triesMax) return status;
+      await sleep(retryMilliseconds);
+    }
   }
 
   #getSession({ wallet, accessToken }: Person, origin: string): Promise<Reply | undefined> {

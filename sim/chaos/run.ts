@@ -87,6 +87,7 @@ export async function chaos(scenario: Scenario, options: ChaosOptions): Promise<
     await crowd.rest();
     checkAlive(fleet, pids);
     await crowd.settle((index) => fleet.originOf(index % fleet.nodes.length), recoveryMillisecondsMax);
+    await crowd.haveLeft();
     const { undone, forgotten } = await checkSignOuts(crowd, fleet);
     const feedMilliseconds = await checkFeed(crowd, fleet);
     const lost = crowd.people.filter(({ state }) => state === "lost").length;
@@ -174,12 +175,16 @@ function fleetDied(node: number, printed: string): never {
 async function checkSignOuts(crowd: Crowd, fleet: Fleet): Promise<{ undone: number; forgotten: number }> {
   let undone = 0;
   let forgotten = 0;
-  for (const person of crowd.people.filter(({ hasLeft }) => hasLeft)) {
+  for (const person of crowd.people.filter(({ state }) => state === "left")) {
+    if (!person.hasLeft) {
+      crowd.violate("no recovery", `${person.name} got no answer to a sign-out`);
+      continue;
+    }
     for (const node of fleet.nodes.keys()) {
       const origin = fleet.originOf(node);
-      const status = await crowd.statusOf(person, origin);
+      const status = await crowd.standingOf(person, origin);
       const verdict = await crowd.present(person, origin);
-      if (status !== 200 && verdict.kind === "over" && !verdict.reuse) continue;
+      if (status === 401 && verdict.kind === "over" && !verdict.reuse) continue;
       if (person.mayBeForgotten) forgotten += 1;
       else {
         undone += 1;

@@ -49,10 +49,21 @@ function findCommand(words: readonly string[]): { command: Command; used: number
     .map((each) => each.name.slice(first.length + 1));
   if (group.length === 0) {
     const known = [...new Set(commands.map((each) => each.name.split(" ")[0] ?? ""))];
-    throw new UsageError(`there is no command ${JSON.stringify(first)}${suggestion(first, known)}`);
+    throw new UsageError(`there is no command ${shown(first)}${suggestion(first, known)}`);
   }
   if (second === undefined) throw new UsageError(`${first} needs one of: ${group.join(", ")}`);
-  throw new UsageError(`there is no command "${first} ${second}"${suggestion(second, group)} (${group.join(", ")})`);
+  const both = shown(`${first} ${second}`);
+  throw new UsageError(`there is no command ${both}${suggestion(second, group)} (${group.join(", ")})`);
+}
+
+/** A word as it may be printed: the address of a database may have its password in it. */
+export function shown(word: string): string {
+  return looksLikeAddress(word) ? "an address here" : JSON.stringify(word);
+}
+
+/** True for what is, or was meant to be, the address of a database with its user and password. */
+export function looksLikeAddress(word: string): boolean {
+  return word.includes("://") || /^(postgres(ql)?|mysql|mariadb|rediss?):/i.test(word) || /:[^/]*@/.test(word);
 }
 
 type FlagKinds = Readonly<Record<string, "text" | "switch">>;
@@ -145,11 +156,7 @@ function checkOperands(operands: readonly string[], command: Command, asksHelp: 
   if (operands.length < least) throw new UsageError(`${command.name} needs ${command.usage}`, command);
   if (operands.length > most) {
     const extra = String(operands[most]);
-    // The address of a database may have its password in it.
-    throw new UsageError(
-      `${command.name} does not take ${extra.includes("://") ? "a further address" : JSON.stringify(extra)}`,
-      command,
-    );
+    throw new UsageError(`${command.name} does not take ${shown(extra)}`, command);
   }
 }
 

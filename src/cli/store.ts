@@ -7,6 +7,7 @@ import { PawlError } from "../core/errors.ts";
 import type { Store } from "../core/ports.ts";
 import { entriesLapsedAt } from "../engine/revocation-feed.ts";
 import { isLive } from "../engine/views.ts";
+import { clientsPrefix } from "../http/oauth-clients.ts";
 import { nodePlatform } from "../platform/node.ts";
 import { usersPrefix } from "../server/accounts/account.ts";
 import { isNetworked, Refused, readStore, type StoreChoice } from "../server/option-values.ts";
@@ -15,7 +16,7 @@ import { type CopyCounts, copyStore } from "../stores/copy.ts";
 import { backUpSqlite } from "../stores/sqlite-backup.ts";
 import { restoreSqlite } from "../stores/sqlite-restore.ts";
 import { copySecret } from "../stores/sqlite-secret.ts";
-import { UsageError } from "./arguments.ts";
+import { looksLikeAddress, UsageError } from "./arguments.ts";
 import type { Invocation } from "./commands.ts";
 import { complain, print, printJson, type Terminal } from "./terminal.ts";
 
@@ -39,7 +40,7 @@ export async function copy(invocation: Invocation): Promise<number> {
 /** `pawl store backup <file>` */
 export async function backup(invocation: Invocation): Promise<number> {
   const { terminal, json, operands } = invocation;
-  const [file = ""] = operands;
+  const file = fileOperand(operands);
   const { store, secret } = invocation.settings();
   refuseMemory(store);
   refuseMissing(store, terminal.directory);
@@ -62,7 +63,7 @@ export async function backup(invocation: Invocation): Promise<number> {
 /** `pawl store restore <file>` */
 export async function restore(invocation: Invocation): Promise<number> {
   const { terminal, json, operands } = invocation;
-  const [file = ""] = operands;
+  const file = fileOperand(operands);
   const store = invocation.store();
   if (store.kind !== "sqlite") {
     const why = "puts a file in the place of a SQLite store; `pawl store copy sqlite:<file>` fills an empty database";
@@ -83,6 +84,12 @@ export async function restore(invocation: Invocation): Promise<number> {
   const next = "Before a server starts, end what the backup brings back:\n  pawl sessions revoke --before";
   print(terminal, `restored from ${file}${was}${secret}\n${next} ${new Date(nodePlatform.clock.now()).toISOString()}`);
   return 0;
+}
+
+/** @throws UsageError, which repeats nothing of an address */
+function fileOperand([file = ""]: readonly string[]): string {
+  if (looksLikeAddress(file)) throw new UsageError("<file> is a file; the store is named by --store or PAWL_STORE");
+  return file.startsWith("sqlite:") ? file.slice("sqlite:".length) : file;
 }
 
 function secretOfBackup(file: string, hasSecret: boolean, isConfigured: boolean): string {
@@ -131,7 +138,7 @@ async function copyBetween(
     return copyStore(source, target, {
       nowSeconds: entriesLapsedAt(now),
       isLive: (record) => isLive(record, now),
-      mayReplace: ({ key }) => mayReplace || !key.startsWith(usersPrefix),
+      mayReplace: ({ key }) => mayReplace || ![usersPrefix, clientsPrefix].some((prefix) => key.startsWith(prefix)),
       onProgress: ({ sessions }) => {
         if (!isTold || sessions < told + progressSessions) return;
         told = sessions - (sessions % progressSessions);

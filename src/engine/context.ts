@@ -29,6 +29,8 @@ export interface Context {
   readonly issuer: string;
   readonly audience: string;
   readonly claims: SessionsOptions["claims"];
+  /** Ids of sessions that begin in this process: in the store, but nobody has a token of them yet, or ever will. */
+  readonly beginning: Set<string>;
   readonly emit: (event: SessionEvent) => void;
 }
 

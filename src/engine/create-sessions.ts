@@ -81,6 +81,7 @@ export async function createSessions(options: SessionsOptions): Promise<Sessions
       secrets,
       reloadSecrets,
       foreignSecrets,
+      beginning: new Set<string>(),
       keyRing,
       accessLifetime,
       issuer,
@@ -136,7 +137,8 @@ function build(context: Context, listeners: Set<(event: SessionEvent) => void>, 
     },
     list: async (subject) => {
       const now = platform.clock.now();
-      return (await store.listBySubject(subject, listMax)).filter((record) => isLive(record, now));
+      const found = await store.listBySubject(subject, listMax);
+      return found.filter((record) => isLive(record, now) && !context.beginning.has(record.sid));
     },
     listAll: (after, limit) => store.listAll(after, Math.min(Math.max(1, limit), listMax)),
     story: async (sid) => {

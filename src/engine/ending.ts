@@ -71,7 +71,9 @@ export async function revokeAll(
 export async function enforceLimit(context: Context, subject: string): Promise<void> {
   const { sessionsMax } = context.policy;
   for (let round = 0; round < roundsMax; round += 1) {
-    const listed = await context.store.listBySubject(subject, sessionsMax + sessionsPerRound);
+    const found = await context.store.listBySubject(subject, sessionsMax + sessionsPerRound);
+    // What only begins counts once it has begun: should that fail, nobody was to lose a session for it.
+    const listed = found.filter(({ sid }) => !context.beginning.has(sid));
     if (listed.length <= sessionsMax) return;
     const byUse = listed.sort(
       (a, b) => a.lastSeenAt - b.lastSeenAt || a.createdAt - b.createdAt || (a.sid < b.sid ? -1 : 1),

@@ -2,13 +2,13 @@
 // published before they sign, kept until the last token they signed has expired. States follow from times alone
 // (published -> active -> retiring -> removed), so no node has to do anything for a key to change state.
 
-import { createCipheriv, createDecipheriv } from "node:crypto";
 import { PawlError } from "../core/errors.ts";
 import { accessTtlSecondsMax } from "../core/policy.ts";
 import type { Platform, Store, StoredDocument } from "../core/ports.ts";
 import type { SecretRing } from "../core/secret-keys.ts";
 import type { Algorithm, PublicJwk, SigningKey, VerificationKey } from "../core/signature.ts";
 import { createSigningKey, createVerificationKey } from "../core/signature.ts";
+import { type Sealed, seal, unseal } from "./sealed.ts";
 import type { KeyView } from "./types.ts";
 
 /** How long others may cache the JWKS, in seconds; a key is published for at least this long before it signs. */
@@ -26,16 +26,12 @@ const documentKey = "signing-keys";
 const writeRoundsMax = 16;
 const keysMax = 16;
 
-interface StoredKey {
-  readonly kid: string;
+interface StoredKey extends Sealed {
   readonly alg: Algorithm;
   readonly createdAt: number;
   /** Milliseconds: from when it signs (until a later key does). */
   readonly activeAt: number;
   readonly jwk: PublicJwk;
-  /** The secret it is sealed under, and base64url of nonce(12) ‖ ciphertext ‖ tag(16). */
-  readonly keyId: number;
-  readonly sealed: string;
 }
 
 interface LoadedKey extends StoredKey {
@@ -113,7 +109,7 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
   const now = (): number => input.platform.clock.now();
   const present = (): LoadedKey[] => loaded.filter((key) => now() < key.lapsesAt);
   const canSign = ({ kid, ...key }: StoredKey): boolean =>
-    cache.get(kid)?.signing !== undefined || unseal({ kid, ...key }, input.secrets) !== undefined;
+    cache.get(kid)?.signing !== undefined || unsealWith({ kid, ...key }, input.secrets) !== undefined;
   /** True when the newest key signs, and has done so for as long as it should. */
   const isDue = (keys: readonly StoredKey[]): boolean => {
     const newest = Math.max(...keys.map(({ activeAt }) => activeAt));
@@ -153,6 +149,11 @@ export async function openKeyRing(input: KeyRingInput): Promise<KeyRing> {
   };
 }
 
+/** Everything that is sealed in a store. */
+export async function sealedIn(store: Store): Promise<readonly Sealed[]> {
+  return parse(await store.readDocument(documentKey));
+}
+
 function parse(document: StoredDocument | undefined): StoredKey[] {
   return document === undefined ? [] : (JSON.parse(document.value) as StoredKey[]);
 }
@@ -183,33 +184,21 @@ function algorithmFor(keys: readonly StoredKey[], input: KeyRingInput): Algorith
 async function makeKey(input: KeyRingInput, algorithm: Algorithm, activeAt: number): Promise<StoredKey> {
   const pkcs8 = await input.platform.entropy.signingKey(algorithm);
   const { kid, alg, jwk } = createSigningKey(pkcs8);
-  return { kid, alg, jwk, createdAt: input.platform.clock.now(), activeAt, ...seal(pkcs8, kid, input) };
+  return { kid, alg, jwk, createdAt: input.platform.clock.now(), activeAt, ...sealFor(pkcs8, kid, input) };
 }
 
-function seal(pkcs8: Uint8Array, kid: string, input: KeyRingInput): { keyId: number; sealed: string } {
-  const nonce = input.platform.entropy.bytes(12);
-  const cipher = createCipheriv("aes-256-gcm", input.secrets.newest.sealing, nonce).setAAD(Buffer.from(kid));
-  const sealed = Buffer.concat([nonce, cipher.update(pkcs8), cipher.final(), cipher.getAuthTag()]);
-  return { keyId: input.secrets.newest.keyId, sealed: sealed.toString("base64url") };
+function sealFor(pkcs8: Uint8Array, kid: string, { secrets, platform }: KeyRingInput): Omit<Sealed, "kid"> {
+  return seal(pkcs8, kid, secrets.newest, platform.entropy);
 }
 
 /** The private key of a stored one, or `undefined` when its secret is not given or does not fit. */
-function unseal(key: StoredKey, secrets: SecretRing): Uint8Array | undefined {
-  const keys = secrets.byId(key.keyId);
-  if (keys === undefined) return undefined;
-  const bytes = Buffer.from(key.sealed, "base64url");
-  const decipher = createDecipheriv("aes-256-gcm", keys.sealing, bytes.subarray(0, 12))
-    .setAAD(Buffer.from(key.kid))
-    .setAuthTag(bytes.subarray(-16));
-  try {
-    return Buffer.concat([decipher.update(bytes.subarray(12, -16)), decipher.final()]);
-  } catch {
-    return undefined;
-  }
+function unsealWith(key: Sealed, secrets: SecretRing): Uint8Array | undefined {
+  const secret = secrets.byId(key.keyId);
+  return secret && unseal(key, secret);
 }
 
 function load(key: StoredKey, secrets: SecretRing): Omit<LoadedKey, "lapsesAt"> {
-  const pkcs8 = unseal(key, secrets);
+  const pkcs8 = unsealWith(key, secrets);
   const signing = pkcs8 === undefined ? undefined : createSigningKey(pkcs8);
   return { ...key, signing, verification: createVerificationKey(key.jwk) };
 }
@@ -227,7 +216,7 @@ function stillNeeded(keys: readonly StoredKey[], now: number): StoredKey[] {
 async function withoutKey(keys: readonly StoredKey[], kid: string, input: KeyRingInput): Promise<StoredKey[]> {
   const now = input.platform.clock.now();
   const left = keys.filter((key) => key.kid !== kid);
-  const ours = left.filter((key) => unseal(key, input.secrets) !== undefined);
+  const ours = left.filter((key) => unsealWith(key, input.secrets) !== undefined);
   const waiting = ours.find((key) => key.activeAt > now);
   const algorithm = algorithmFor(keys, input);
   if (ours.some((key) => key.activeAt <= now)) {
@@ -261,11 +250,11 @@ async function bringUpToDate(
 ): Promise<StoredKey[] | undefined> {
   const now = input.platform.clock.now();
   const needed = stillNeeded(keys, now).map((key): StoredKey => {
-    const pkcs8 = key.keyId === input.secrets.newest.keyId ? undefined : unseal(key, input.secrets);
-    return pkcs8 === undefined ? key : { ...key, ...seal(pkcs8, key.kid, input) };
+    const pkcs8 = key.keyId === input.secrets.newest.keyId ? undefined : unsealWith(key, input.secrets);
+    return pkcs8 === undefined ? key : { ...key, ...sealFor(pkcs8, key.kid, input) };
   });
   // A key we cannot open belongs to processes with another secret: it stays published, and we sign with one of our own.
-  const newest = needed.findLast((key) => unseal(key, input.secrets) !== undefined);
+  const newest = needed.findLast((key) => unsealWith(key, input.secrets) !== undefined);
   const algorithm = algorithmFor(needed, input);
   if (newest === undefined) needed.push(await makeKey(input, algorithm, now));
   else if (newest.alg !== algorithm) needed.push(await makeKey(input, algorithm, now + jwksMaxAgeSeconds * 1000));

@@ -15,12 +15,16 @@ import {
   preferredKeyId,
   secretFingerprint,
 } from "../core/secret-keys.ts";
+import { sealedIn } from "./key-ring.ts";
+import { unseal } from "./sealed.ts";
 import { isLive } from "./views.ts";
 
 const documentKey = "secrets";
 const writeRoundsMax = 16;
 /** How many rows are looked at to find out whether anybody still depends on a missing secret. */
 const dependantRowsMax = 1000;
+/** Pages of as many that are looked at when the document is gone. */
+const strangerPagesMax = 1_000_000;
 /** A process that still makes tokens under an older secret says so this often. */
 const renewMilliseconds = 600_000;
 /** For so long it may be silent, busy or cut off, and still be believed to make them. */
@@ -54,7 +58,9 @@ export async function openSecrets(store: Store, clock: Clock, policy: Policy, te
   for (let round = 0; round < writeRoundsMax; round += 1) {
     const stored = await store.readDocument(documentKey);
     const known = stored === undefined ? [] : (JSON.parse(stored.value) as KnownSecret[]);
-    const next = await reconcile(store, clock.now(), policy, known, secrets.map(secretFingerprint));
+    const given = secrets.map(secretFingerprint);
+    const proven = stored === undefined ? await provenIds(store, secrets) : new Map<string, number>();
+    const next = await reconcile(store, clock.now(), policy, known, given, proven);
     if (stored === undefined) await refuseStrangers(next, store, clock.now());
     const value = JSON.stringify(next);
     const unchanged = stored !== undefined && stored.value === value;
@@ -98,8 +104,26 @@ function withOwn(known: readonly KnownSecret[], own: readonly KnownSecret[], now
 /** @throws PawlError `store_incompatible` when the document is gone, and live sessions are of other secrets than `given` */
 async function refuseStrangers(given: readonly KnownSecret[], store: Store, now: number): Promise<void> {
   const keyIds = new Set(given.map(({ keyId }) => keyId));
-  const rows = await store.listAll(undefined, dependantRowsMax);
-  if (rows.some((record) => isLive(record, now) && keyIdsOf(record).some((keyId) => !keyIds.has(keyId)))) refuse();
+  const isStranger = (record: SessionRecord): boolean =>
+    isLive(record, now) && keyIdsOf(record).some((keyId) => !keyIds.has(keyId));
+  let after: string | undefined;
+  for (let page = 0; page < strangerPagesMax; page += 1) {
+    const rows = await store.listAll(after, dependantRowsMax);
+    if (rows.some(isStranger)) refuse();
+    if (rows.length < dependantRowsMax) return;
+    after = rows.at(-1)?.sid;
+  }
+  refuse();
+}
+
+/** The ids that secrets had when the document was still there, as far as something sealed under them is left to prove it. */
+async function provenIds(store: Store, secrets: readonly Uint8Array[]): Promise<Map<string, number>> {
+  const proven = new Map<string, number>();
+  for (const each of await sealedIn(store)) {
+    const secret = secrets.find((bytes) => unseal(each, deriveSecretKeys(each.keyId, bytes)) !== undefined);
+    if (secret !== undefined) proven.set(secretFingerprint(secret), each.keyId);
+  }
+  return proven;
 }
 
 function refuse(): never {
@@ -156,13 +180,15 @@ async function reconcile(
   policy: Policy,
   known: readonly KnownSecret[],
   given: readonly string[],
+  proven: ReadonlyMap<string, number>,
 ): Promise<KnownSecret[]> {
   const missing = known.filter((each) => !given.includes(each.fingerprint) && mayHaveTokens(each, now));
   if (missing.length > 0 && (await dependOn(missing, store, now))) refuse();
   const result: KnownSecret[] = [];
   for (const [position, fingerprint] of given.entries()) {
     const before = known.find((each) => each.fingerprint === fingerprint);
-    const keyId = before?.keyId ?? freeKeyId(fingerprint, [...known, ...result]);
+    const taken = new Set([...[...known, ...result].map((each) => each.keyId), ...proven.values()]);
+    const keyId = before?.keyId ?? proven.get(fingerprint) ?? freeKeyId(fingerprint, taken);
     const supersededAt = position === 0 ? null : (before?.supersededAt ?? now);
     const idleTtlSeconds = Math.max(before?.idleTtlSeconds ?? 0, policy.idleTtlSeconds);
     result.push({ keyId, fingerprint, supersededAt, idleTtlSeconds });
@@ -181,11 +207,11 @@ function mayHaveTokens(secret: KnownSecret, now: number): boolean {
  * A key id that nobody has: the one that follows from the secret itself, so that a store which has lost its document, or is
  * another one, gives the secret the same id again; the next one where that is taken.
  */
-function freeKeyId(fingerprint: string, taken: readonly KnownSecret[]): number {
+function freeKeyId(fingerprint: string, taken: ReadonlySet<number>): number {
   const own = preferredKeyId(fingerprint);
   for (let step = 0; step < keyIdMax; step += 1) {
     const candidate = ((own - 1 + step) % keyIdMax) + 1;
-    if (!taken.some((each) => each.keyId === candidate)) return candidate;
+    if (!taken.has(candidate)) return candidate;
   }
   throw new PawlError("store_incompatible", "The store knows too many secrets.");
 }

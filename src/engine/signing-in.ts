@@ -95,7 +95,7 @@ function createSid(context: Context, now: number): string {
 /** Starts a session at generation 0. */
 export async function issue(context: Context, input: IssueInput): Promise<Grant> {
   const checked = checkInput(input);
-  const { policy, platform, secrets, store } = context;
+  const { policy, platform, secrets } = context;
   for (let round = 0; round < insertRoundsMax; round += 1) {
     const now = platform.clock.now();
     const seconds = Math.floor(now / 1000);
@@ -132,8 +132,10 @@ export async function issue(context: Context, input: IssueInput): Promise<Grant>
       history: [],
     };
     const inserted = seenFrom(empty, input, now);
-    if (!(await store.insert(inserted))) continue; // 80 random bits met twice within a millisecond: draw again.
-    const { record, claims } = await withClaims(context, inserted);
+    context.beginning.add(inserted.sid);
+    const begun = await begin(context, inserted).finally(() => context.beginning.delete(inserted.sid));
+    if (begun === undefined) continue; // 80 random bits met twice within a millisecond: draw again.
+    const { record, claims } = begun;
     tell(context, record, now, "session_created");
     await enforceLimit(context, record.subject);
     return createGrant(context, record, now, "issued", token.expiresAt, encodeRefreshToken(token, secrets.newest), {
@@ -144,14 +146,15 @@ export async function issue(context: Context, input: IssueInput): Promise<Grant>
 }
 
 /**
- * What the application adds to the first access token of a session. It is asked once the session is in the store, where a
- * renewal of claims finds it: what the hook says before that may be out of date, and nobody would know. When it fails the
- * session is gone again, and nobody was told of it.
+ * Puts a session into the store, and asks for what the application adds to its first access token; `undefined` where its id
+ * exists. It is asked once the session is in the store, where a renewal of claims finds it: what the hook says before that may
+ * be out of date, and nobody would know. When it fails the session is gone again, and nobody was told of it.
  */
-async function withClaims(
+async function begin(
   context: Context,
   inserted: SessionRecord,
-): Promise<{ record: SessionRecord; claims: Claims }> {
+): Promise<{ record: SessionRecord; claims: Claims } | undefined> {
+  if (!(await context.store.insert(inserted))) return undefined;
   const asked = createAsked(context);
   let record: SessionRecord | undefined = inserted;
   try {

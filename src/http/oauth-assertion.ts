@@ -87,13 +87,17 @@ async function useOnce(store: Store, id: string, jti: string, until: number, sec
     { key: `${lapsesPrefix}${String(until).padStart(12, "0")}/${name}`, expectedVersion: 0, value: "" },
   ]);
   if (!isUsedNow) return false;
-  const oldest = await store.listDocuments(lapsesPrefix, undefined, sweptMax);
-  const changes = oldest.flatMap(({ key }): DocumentChange[] => {
+  for (const { key } of await store.listDocuments(lapsesPrefix, undefined, sweptMax)) {
     const [, , lapsesAt, used = ""] = key.split("/");
-    if (Number(lapsesAt) >= seconds) return [];
-    return [key, `${usedPrefix}${used}`].map((gone) => ({ key: gone, expectedVersion: 1, value: null }));
-  });
-  // Another request may have taken the same ones away; the next one sees to the rest.
-  if (changes.length > 0) await store.writeDocuments(changes);
+    if (Number(lapsesAt) < seconds) await forget(store, [key, `${usedPrefix}${used}`]);
+  }
   return true;
+}
+
+/** Removes both, or whichever there is: a copy of a running store may have one without the other. */
+async function forget(store: Store, keys: readonly string[]): Promise<void> {
+  const gone = (key: string): DocumentChange => ({ key, expectedVersion: 1, value: null });
+  // Another request may have taken them away; the next one sees to the rest.
+  if (await store.writeDocuments(keys.map(gone))) return;
+  for (const key of keys) await store.writeDocuments([gone(key)]);
 }

@@ -66,13 +66,14 @@ const audiencesMax = 16;
 /** How long a client of the store is remembered: so long one that was removed may still be served. */
 const rememberedMilliseconds = 2_000;
 const rememberedMax = 1000;
-const documentPrefix = "oauth/client/";
+/** What the keys of registered clients begin with in the store. */
+export const clientsPrefix = "oauth/client/";
 const idShape = /^[A-Za-z0-9\-._~]{1,64}$/;
 const hashShape = /^[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 
 /** Where the store keeps a client; without an id, what all of their keys start with. */
 export function clientKey(id = ""): string {
-  return `${documentPrefix}${id}`;
+  return `${clientsPrefix}${id}`;
 }
 
 const members = ["id", "authentication", "secretSha256", "jwks", "scopes", "audience", "introspects", "selfService"];

@@ -44,7 +44,8 @@ async function delegate(parts: Parts, call: Call): Promise<Outgoing> {
     subject,
     transport: "body",
     // The same sign-in, seen from another program: nobody proved more than before.
-    authTime: record.authTime,
+    // By a clock that may have been set back since.
+    authTime: Math.min(record.authTime, Math.floor(sessions.platform.clock.now() / 1000)),
     amr: record.amr,
     ...(record.acr !== undefined && { acr: record.acr }),
     label,

@@ -71,7 +71,7 @@ export async function copyStore(source: Store, target: Store, options: CopyOptio
   }
   for await (const { source: own, target: theirs } of documentPairs(source, target)) {
     if (own === undefined && theirs !== undefined && !options.mayReplace(theirs)) {
-      throw inUse("it holds accounts that the source does not have (--replace gives them up)");
+      throw inUse("it holds accounts or clients that the source does not have (--replace gives them up)");
     }
   }
   const missing = await missingRevocations(source, target, options.nowSeconds);

@@ -161,13 +161,13 @@ const refusals: Readonly<Record<string, string>> = {
   EAI_AGAIN: "the host of the database cannot be looked up",
 };
 
-/** What opening failed with, in words for whoever starts the program. */
 /** The words of an error that can hold neither an address nor a secret. */
 function plainWords(error: unknown): string | undefined {
   const { message } = error as Partial<Error>;
   return typeof message === "string" && /^[A-Za-z ,.']{1,100}$/.test(message) ? message : undefined;
 }
 
+/** What opening failed with, in words for whoever starts the program. */
 function openError(cause: unknown): PawlError {
   if (cause instanceof PawlError) return cause;
   // Without a code it is the driver that speaks: no answer in time, no TLS there, something that is no Postgres.

@@ -148,7 +148,10 @@ describe("pawl store copy, refused", () => {
       assert.equal(added.code, 0, added.errors);
     }
     const refused = await run("store copy sqlite:new.db sqlite:old.db");
-    assert.deepEqual([refused.code, /accounts that the source does not have/.test(refused.errors)], [1, true]);
+    assert.deepEqual(
+      [refused.code, /accounts or clients that the source does not have/.test(refused.errors)],
+      [1, true],
+    );
     assert.match((await run("users list --store sqlite:old.db")).out, /old@example\.com/);
     const replaced = await run("store copy sqlite:new.db sqlite:old.db --replace");
     assert.equal(replaced.code, 0, replaced.errors);
@@ -293,6 +296,17 @@ describe("pawl store backup", () => {
     await restored.stop();
     const wrong = await pawl(["store", "restore", "kept.db", "--store", "redis://localhost:1"], { folder: one.folder });
     assert.deepEqual([wrong.code, /store copy sqlite:<file>/.test(wrong.errors)], [2, true], wrong.errors);
+    const address = "postgres://root:hunter2-in-here@127.0.0.1/test";
+    for (const words of [
+      ["store", "restore", address],
+      ["store", "backup", address],
+      [address],
+      ["version", address.slice(9)],
+    ]) {
+      const refused = await pawl(words, { folder: one.folder });
+      assert.equal(refused.code, 2, refused.errors);
+      assert.doesNotMatch(refused.out + refused.errors, /hunter2/);
+    }
   });
 
   it("makes a file of a networked store, which serves with the same secret", { skip: missing }, async () => {

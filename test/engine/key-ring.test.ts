@@ -4,6 +4,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import type { Store } from "../../src/core/ports.ts";
+import type { SessionRecord } from "../../src/core/record.ts";
+import { secretFingerprint } from "../../src/core/secret-keys.ts";
 import { createSessions } from "../../src/engine/create-sessions.ts";
 import type { Sessions, SessionsOptions } from "../../src/engine/types.ts";
 import { memoryStore } from "../../src/stores/memory.ts";
@@ -229,7 +231,10 @@ describe("PAWL_SECRET", () => {
   });
 
   test("the old secret may not be dropped while a process that was not restarted yet makes tokens under it", async () => {
-    const { open, platform } = stage("simulated");
+    const { open: start, platform } = stage("simulated");
+    const hour = 3_600_000;
+    const idleTtlSeconds = (4 * hour) / 1000;
+    const open = (options?: Partial<SessionsOptions>): Promise<Sessions> => start({ idleTtlSeconds, ...options });
     const laggard = await open();
     const both = await open({ secret: `${secretB},${secretA}` });
     const pass = async (milliseconds: number): Promise<void> => {
@@ -238,14 +243,14 @@ describe("PAWL_SECRET", () => {
         for (let turn = 0; turn < 5; turn += 1) await new Promise((resolve) => setImmediate(resolve));
       }
     };
-    await pass(86_400_000);
+    await pass(6 * hour);
     const late = await laggard.issue({ subject: "u", transport: "body" });
     await laggard.close();
-    await pass(604_800_000 - 3_600_000);
+    await pass(3 * hour);
     await assert.rejects(open({ secret: secretB }), { code: "store_incompatible" });
     const next = await both.refresh({ refreshToken: late.refreshToken as string });
     await both.confirm({ refreshToken: next.refreshToken as string });
-    await pass(3_600_000 + saidAgainMilliseconds);
+    await pass(hour + saidAgainMilliseconds);
     await (await open({ secret: secretB })).refresh({ refreshToken: next.refreshToken as string });
   });
 });
@@ -290,6 +295,43 @@ describe("a database that lost everything, or was put in the place of another, u
     await assert.rejects(open({ secret: secretB }), { code: "store_incompatible" });
     assert.equal(await store.readDocument("secrets"), undefined);
     const again = await open({ secret: `${secretB},${secretA}` });
+    assert.equal((await again.refresh({ refreshToken: grant.refreshToken as string })).outcome, "rotated");
+  });
+
+  test("looks at every session before it believes a secret", async () => {
+    const { open, store, platform } = stage();
+    const sessions = await open();
+    // More ended sessions than one reading takes, all of them older.
+    const ended = await sessions.issue({ subject: "u", transport: "body" });
+    await sessions.revoke(ended.record.sid, "revoked");
+    const row = await store.read(ended.record.sid);
+    for (let index = 0; index < 1_000; index += 1) {
+      const sid = Buffer.alloc(16);
+      sid.writeUInt32BE(index, 8);
+      await store.insert({ ...(row as SessionRecord), sid: sid.toString("base64url") });
+    }
+    platform.clock.advance(1_000);
+    await sessions.issue({ subject: "u", transport: "body" });
+    await sessions.close();
+    const document = await store.readDocument("secrets");
+    await store.writeDocuments([{ key: "secrets", expectedVersion: document?.version as number, value: null }]);
+    await assert.rejects(open({ secret: secretB }), { code: "store_incompatible" });
+    await open();
+  });
+
+  test("gives a secret the id that it had, where its seal proves which", async () => {
+    const { open, store } = stage();
+    // As a store has it whose list of secrets gave ids in the order in which secrets came.
+    const fingerprint = secretFingerprint(Buffer.alloc(32, 1));
+    const known = [{ keyId: 1, fingerprint, supersededAt: null, idleTtlSeconds: 604_800 }];
+    await store.open();
+    await store.writeDocuments([{ key: "secrets", expectedVersion: 0, value: JSON.stringify(known) }]);
+    const sessions = await open();
+    const grant = await sessions.issue({ subject: "u", transport: "body" });
+    await sessions.close();
+    const document = await store.readDocument("secrets");
+    await store.writeDocuments([{ key: "secrets", expectedVersion: document?.version as number, value: null }]);
+    const again = await open({ secret: `${secretA},${secretB}` });
     assert.equal((await again.refresh({ refreshToken: grant.refreshToken as string })).outcome, "rotated");
   });
 
