@@ -115,6 +115,34 @@ describe("the claims hook", () => {
     });
   }
 
+  it("costs nobody a session when it fails at a sign-in beyond the limit", async () => {
+    const hanging = createArrivalGate(2);
+    let isAway = false;
+    const stage = await openStage({
+      sessionsMax: 2,
+      claims: async () => {
+        if (!isAway) return {};
+        isAway = false;
+        await hanging.arrive();
+        throw new Error("the directory is away");
+      },
+    });
+    const first = await stage.signIn();
+    isAway = true;
+    const failing = refusal(stage.signIn());
+    stage.platform.clock.advance(second);
+    const second_ = await stage.signIn();
+    assert.deepEqual((await stage.sessions.list("u")).length, 2, "what only begins is in no list");
+    await hanging.arrive();
+    assert.equal(await failing, "store_unavailable");
+    for (const grant of [first, second_]) await stage.sessions.authenticate(grant.accessToken);
+    const live = (await stage.sessions.list("u")).map(({ sid }) => sid);
+    assert.deepEqual(new Set(live), new Set([first.record.sid, second_.record.sid]));
+    stage.platform.clock.advance(second);
+    await stage.signIn();
+    assert.equal((await stage.sessions.list("u")).length, 2, "and the limit holds");
+  });
+
   it("is not asked about a token that is refused: the verdict comes all the same", async () => {
     let isAway = false;
     const stage = await openStage({

@@ -172,6 +172,21 @@ describe("a signed assertion", () => {
     assert.equal((await scene.sessions.store.listDocuments("oauth/used/", undefined, 100)).length, 3);
   });
 
+  it("is forgotten although one half of another one is missing, as a copy of a running store may have it", async () => {
+    const scene = await open();
+    const { store } = scene.sessions;
+    const at = (name: string): string => `oauth/assertion/${String(scene.seconds() - 1_000).padStart(12, "0")}/${name}`;
+    for (const name of ["half", "other"]) {
+      await store.writeDocuments([{ key: at(name), expectedVersion: 0, value: "" }]);
+    }
+    for (let each = 0; each < 10; each += 1) await revoke(scene, signed(es256, claims(scene.seconds())));
+    scene.platform.clock.advance(200_000);
+    for (let each = 0; each < 3; each += 1) await revoke(scene, signed(es256, claims(scene.seconds())));
+    for (const prefix of ["oauth/assertion/", "oauth/used/"]) {
+      assert.equal((await store.listDocuments(prefix, undefined, 100)).length, 3, prefix);
+    }
+  });
+
   it("has a name that is used up, whatever else it says", async () => {
     const scene = await open();
     const jti = "one-and-only";
@@ -185,6 +200,20 @@ describe("a signed assertion", () => {
     }
     const other = signed(es256, claims(scene.seconds(), { jti, iss: "robot-2", sub: "robot-2" }));
     assert.equal((await revoke(scene, other)).status, 200, "another client has names of its own");
+  });
+});
+
+describe("first tokens of a client", () => {
+  it("are given although the clock was set back since the sign-in", async () => {
+    const platform = createSimulatedPlatform();
+    const sessions = await createSessions({ store: memoryStore(), issuer, platform });
+    const handler = createHandler({ sessions, clients: [{ id: "app", selfService: true }] });
+    const { accessToken } = await sessions.issue({ subject: "u" });
+    platform.clock.set(platform.clock.now() - 1_500);
+    const headers = { authorization: `Bearer ${accessToken}`, "content-type": "application/json" };
+    const request = { method: "POST", headers, body: JSON.stringify({ client_id: "app" }) };
+    const response = await handler.fetch(new Request(`${issuer}/auth/sessions`, request));
+    assert.equal(response.status, 201);
   });
 });
 
