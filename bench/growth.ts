@@ -7,7 +7,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { Redis } from "ioredis";
+import mysql from "mysql2/promise";
 import pg from "pg";
+import { startMysql } from "../sim/services/mysql.ts";
 import { startPostgres } from "../sim/services/postgres.ts";
 import { endRedis, startRedis } from "../sim/services/redis.ts";
 import { blockNamed, replaceBlock, tableFrom } from "../sim/torture/page.ts";
@@ -15,6 +17,7 @@ import type { Platform, Store } from "../src/core/ports.ts";
 import { createSessions } from "../src/engine/create-sessions.ts";
 import type { Sessions } from "../src/engine/types.ts";
 import { nodePlatform } from "../src/platform/node.ts";
+import { mysqlStore } from "../src/stores/mysql.ts";
 import { postgresStore } from "../src/stores/postgres.ts";
 import { redisStore } from "../src/stores/redis.ts";
 import { sqliteStore } from "../src/stores/sqlite.ts";
@@ -108,6 +111,29 @@ async function postgres(): Promise<Subject> {
         [sids.map((sid) => Buffer.from(sid, "base64url"))],
       );
       return { rows: rows[0].rows, recordBytes: rows[0].records, databaseBytes: rows[0].size };
+    },
+    async close() {
+      await pool.end();
+      await server.dispose();
+    },
+  };
+}
+
+async function mariadb(): Promise<Subject> {
+  const server = await startMysql();
+  const pool = mysql.createPool({ uri: server.url, multipleStatements: true, connectionLimit: 20 });
+  const ask = async (text: string): Promise<Record<string, unknown>> =>
+    ((await pool.query(text)) as unknown as [Record<string, unknown>[]])[0][0] ?? {};
+  const { version } = await ask("SELECT VERSION() AS version");
+  return {
+    title: `MariaDB ${String(version).split("-")[0]}`,
+    store: mysqlStore(pool),
+    async weigh(sids) {
+      const list = sids.map((sid) => `X'${Buffer.from(sid, "base64url").toString("hex")}'`).join(", ");
+      const { rows } = await ask("SELECT COUNT(*) AS `rows` FROM pawl_sessions");
+      const { records } = await ask(`SELECT SUM(LENGTH(data)) AS records FROM pawl_sessions WHERE sid IN (${list})`);
+      const databaseBytes = statSync(join(server.folder, "pawl/pawl_sessions.ibd")).size;
+      return { rows: Number(rows), recordBytes: Number(records), databaseBytes };
     },
     async close() {
       await pool.end();
@@ -247,7 +273,7 @@ async function main(): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), "pawl-growth-"));
   const runs: Growth[] = [];
   try {
-    for (const start of [() => sqlite(folder), postgres, redis]) {
+    for (const start of [() => sqlite(folder), postgres, mariadb, redis]) {
       const run = await measure(await start());
       process.stderr.write(`${JSON.stringify(run)}\n`);
       runs.push(run);

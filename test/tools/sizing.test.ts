@@ -17,7 +17,7 @@ test("the table of docs/sizing.md is that of the stored results, and no store gr
   );
   assert.deepEqual(
     results.runs.map(({ store }) => store.split(" ")[0]),
-    ["SQLite", "Postgres", "Redis"],
+    ["SQLite", "Postgres", "MariaDB", "Redis"],
   );
   for (const run of results.runs) {
     assert.equal(run.rowsAfterOne, results.sessions);
