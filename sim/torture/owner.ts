@@ -30,6 +30,8 @@ export async function liveSession(world: World, session: Session): Promise<void>
   });
   const stop = (): void => closing.abort();
   world.over.signal.addEventListener("abort", stop);
+  // The sign-in may have been answered when the run was over already.
+  if (world.over.signal.aborted) stop();
   await world.sleep(Math.min(plan.lifetime, 1e6), closing.signal);
   if (session.state === "on" && plan.signsOut && !world.over.signal.aborted) await signOut(world, session);
   closing.abort();
