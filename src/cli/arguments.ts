@@ -58,12 +58,12 @@ function findCommand(words: readonly string[]): { command: Command; used: number
 
 /** A word as it may be printed: the address of a database may have its password in it. */
 export function shown(word: string): string {
-  return looksLikeAddress(word) ? "an address here" : JSON.stringify(word);
+  return looksLikeAddress(word) || word.includes("@") ? "an address here" : JSON.stringify(word);
 }
 
 /** True for what is, or was meant to be, the address of a database with its user and password. */
 export function looksLikeAddress(word: string): boolean {
-  return word.includes("://") || /^(postgres(ql)?|mysql|mariadb|rediss?):/i.test(word) || /:[^/]*@/.test(word);
+  return word.includes("://") || /^(postgres(ql)?|mysql|mariadb|rediss?):/i.test(word);
 }
 
 type FlagKinds = Readonly<Record<string, "text" | "switch">>;

@@ -1,6 +1,7 @@
 // The URL of a MySQL or MariaDB store, taken apart whole: the database library gets none of its parameters. Owns which there
 // are. Opens nothing, and never repeats the URL: it may hold a password.
 
+import { isIP } from "node:net";
 import { checkPrefix } from "../stores/mysql-schema.ts";
 import { Refused } from "./refused.ts";
 import { openStoreUrl, takeConnections, takeFlag, takeName } from "./store-url.ts";
@@ -31,9 +32,9 @@ export function readMysqlUrl(text: string): MysqlUrl {
   const url = openStoreUrl(text);
   const shape = "a URL is mysql://user:password@host:port/database";
   if (!/^(mysql|mariadb):\/\/[^\s]+$/i.test(url.base) || !URL.canParse(url.base)) throw new Refused(shape);
-  const { hostname, port, username, password, pathname } = new URL(url.base);
+  const { hostname, port, username, password, pathname, hash } = new URL(url.base);
   const [, database = ""] = /^\/([^/]+)$/.exec(pathname) ?? [];
-  if (hostname === "" || username === "" || database === "") throw new Refused(shape);
+  if (hostname === "" || username === "" || database === "" || hash !== "") throw new Refused(shape);
   const parsed = {
     host: hostname.replace(/^\[(.*)\]$/, "$1"),
     port: port === "" ? portDefault : Number(port),
@@ -45,6 +46,8 @@ export function readMysqlUrl(text: string): MysqlUrl {
     connections: takeConnections(url),
   };
   if (url.rest() !== url.base) throw new Refused("the parameters of a mysql: URL are prefix, tls and connections");
+  if (parsed.tls && isIP(parsed.host) !== 0)
+    throw new Refused("tls=true needs the name of a host, which its certificate has");
   return parsed;
 }
 

@@ -42,9 +42,7 @@ export interface Driver {
   script(text: string, deadline: Deadline): Promise<readonly Outcome[]>;
 }
 
-/** What the database throws after which the connection is as good as before: nothing was done, and nothing is open. */
-const harmlessCodes: ReadonlySet<unknown> = new Set(["ER_DUP_ENTRY", "ER_LOCK_DEADLOCK", "ER_CHECKREAD"]);
-/** Whoever got one of these was undone for the sake of another. */
+/** What the database throws when it undid everything, an open transaction as well, for the sake of another. */
 const undoneCodes: ReadonlySet<unknown> = new Set(["ER_LOCK_DEADLOCK", "ER_CHECKREAD"]);
 
 /** The code of an error: the name that MySQL gives it, or that of the system. */
@@ -65,7 +63,8 @@ export function driverFor(library: MysqlPool | MysqlCallbackPool): Driver | unde
 }
 
 function driverForPool(pool: MysqlPool): Driver {
-  const run = async (sql: string, deadline: Deadline): Promise<unknown> => {
+  /** @param isHarmless true for an error after which the connection is as good as before: nothing was done, nothing is open */
+  const run = async (sql: string, deadline: Deadline, isHarmless: (error: unknown) => boolean): Promise<unknown> => {
     const connection = await pool.getConnection();
     if (deadline.isOver) {
       connection.release();
@@ -88,14 +87,25 @@ function driverForPool(pool: MysqlPool): Driver {
       return answer;
     } catch (error) {
       // A message that stopped half-way leaves its transaction open; it ends, undone, with the connection.
-      giveBack(harmlessCodes.has(errorCode(error)));
-      throw error;
+      giveBack(isHarmless(error));
+      throw withoutText(error);
     }
   };
   return {
-    query: async (text, deadline) => outcomeOf(await run(text, deadline)),
-    script: async (text, deadline) => ((await run(text, deadline)) as unknown[]).map(outcomeOf),
+    query: async (text, deadline) => outcomeOf(await run(text, deadline, isHarmlessAlone)),
+    script: async (text, deadline) => ((await run(text, deadline, wasUndone)) as unknown[]).map(outcomeOf),
   };
+}
+
+/** Of one statement; in a message, a row that exists would leave the transaction before it open. */
+function isHarmlessAlone(error: unknown): boolean {
+  return errorCode(error) === "ER_DUP_ENTRY" || wasUndone(error);
+}
+
+/** The library's errors carry the statement, and what the database says may repeat values of it: both may end in a log. */
+function withoutText(error: unknown): Error {
+  const code = errorCode(error);
+  return Object.assign(new Error(`the database or its library says ${String(code ?? "nothing")}`), { code });
 }
 
 function outcomeOf(answer: unknown): Outcome {

@@ -90,7 +90,7 @@ async function bringUpToDate(
       `the tables ${prefix}… were made by a newer version of Pawl (${version}, this version knows up to ${steps.length})`,
     );
   }
-  if (version === steps.length) return;
+  if (version === steps.length) return await mend({ driver, call }, prefix, canChange);
   if (!canChange) {
     const detail = `there are no up-to-date tables ${prefix}… in this database; \`pawl serve\` makes them`;
     throw new PawlError("store_unavailable", detail);
@@ -104,11 +104,31 @@ async function bringUpToDate(
   await script([journal, ...statements].join(";\n"));
 }
 
-const promisesQuery = `SELECT DATABASE() IS NULL AS nameless, @@autocommit AS autocommit, @@read_only AS refuses,
-  @@innodb_flush_log_at_trx_commit AS flush, @@log_bin AS logs, @@binlog_format AS format`;
+/**
+ * The rows that are locked, and a number of the feed that is no smaller than any that was given: what a table that somebody put
+ * back by itself may lack.
+ */
+async function mend({ driver, call }: SchemaAccess, prefix: string, canChange: boolean): Promise<void> {
+  const query = (text: string) => call((deadline) => driver.query(text, deadline));
+  const last = `(SELECT COALESCE(MAX(seq), 0) FROM ${prefix}revocations)`;
+  const { rows } = await query(
+    `SELECT 1 FROM ${prefix}feed_head AS head JOIN ${prefix}document_turn AS turn ON turn.id = head.id
+      WHERE head.id = 1 AND head.seq >= ${last}`,
+  );
+  if (rows.length === 1) return;
+  if (!canChange) {
+    throw new PawlError("store_incompatible", `the tables ${prefix}… do not fit each other; \`pawl serve\` mends them`);
+  }
+  await query(`INSERT IGNORE INTO ${prefix}feed_head (id, seq) VALUES (1, 0)`);
+  await query(`INSERT IGNORE INTO ${prefix}document_turn (id) VALUES (1)`);
+  await query(`UPDATE ${prefix}feed_head SET seq = GREATEST(seq, ${last}) WHERE id = 1`);
+}
+
+const promisesQuery = `SELECT DATABASE() IS NULL AS nameless, @@autocommit AS autocommit,
+  @@innodb_flush_log_at_trx_commit AS flush, @@log_bin = 1 AND @@binlog_format = 'STATEMENT' AS statements`;
 
 /** What a database must do for an acknowledged write to be one. */
-function checkPromises({ nameless, autocommit, flush, logs, format }: Row): void {
+function checkPromises({ nameless, autocommit, flush, statements }: Row): void {
   const refuse = (detail: string): never => {
     throw new PawlError("store_incompatible", detail);
   };
@@ -117,7 +137,7 @@ function checkPromises({ nameless, autocommit, flush, logs, format }: Row): void
   if (Number(flush) === 0) {
     refuse("innodb_flush_log_at_trx_commit is 0: a crash of the database would lose what was acknowledged");
   }
-  if (Number(logs) === 1 && format === "STATEMENT") refuse("binlog_format is STATEMENT; Pawl needs ROW or MIXED");
+  if (Number(statements) === 1) refuse("binlog_format is STATEMENT; Pawl needs ROW or MIXED");
 }
 
 async function checkScripts(script: (text: string) => Promise<unknown>): Promise<void> {

@@ -70,6 +70,17 @@ export const verdictAt = 4;
 /** What comes after a lock must see what its last holder did, whatever the default of the connection is. */
 const begin = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED;\nSTART TRANSACTION;";
 
+/** Whatever `completion_type` says: the next statement of this connection is a transaction of its own. */
+const commitAlone = "COMMIT AND NO CHAIN NO RELEASE";
+
+/** The parts of an answer about the feed, by the number that stands for each: a text would depend on a character set. */
+export const feedParts = ["newest", "seen", "page"] as const;
+
+/** True (1) on a server that takes no writes. Newer versions of MariaDB have words where others have numbers. */
+export const refusesWrites: string = ["@@read_only", "@@innodb_read_only"]
+  .map((setting) => `UPPER(CAST(${setting} AS CHAR)) NOT IN ('0', 'OFF')`)
+  .join(" OR ");
+
 /** The statements for tables whose names begin with `prefix`. */
 export function createStatements(prefix: string): Statements {
   const at = (table: string): string => `${prefix}${table}`;
@@ -89,16 +100,16 @@ export function createStatements(prefix: string): Statements {
       UPDATE ${at("feed_head")} SET seq = seq + 1 WHERE id = 1 AND ROW_COUNT() = 1;
       INSERT INTO ${at("revocations")} (${columns})
         SELECT seq, ${entry.map(literal).join(", ")} FROM ${at("feed_head")} WHERE id = 1 AND ROW_COUNT() = 1;
-      COMMIT`,
+      ${commitAlone}`,
     listBySubject: (subject, limit) =>
       `SELECT sid, version, data FROM ${at("sessions")} WHERE sub = ${literal(subject)} AND ended = 0
         ORDER BY sid DESC LIMIT ${literal(limit)}`,
     listAll: (after, limit) =>
       `SELECT sid, sub, version, data FROM ${at("sessions")} WHERE sid > ${literal(after)} ORDER BY sid LIMIT ${literal(limit)}`,
     revocationsAfter: (after, nowSeconds, limit) =>
-      `(SELECT 'newest' AS part, ${columns} FROM ${at("revocations")} ORDER BY seq DESC LIMIT 1)
-      UNION ALL (SELECT 'seen', ${columns} FROM ${at("revocations")} WHERE seq = ${literal(after)})
-      UNION ALL (SELECT 'page', ${columns} FROM ${at("revocations")}
+      `(SELECT ${feedParts.indexOf("newest")} AS part, ${columns} FROM ${at("revocations")} ORDER BY seq DESC LIMIT 1)
+      UNION ALL (SELECT ${feedParts.indexOf("seen")}, ${columns} FROM ${at("revocations")} WHERE seq = ${literal(after)})
+      UNION ALL (SELECT ${feedParts.indexOf("page")}, ${columns} FROM ${at("revocations")}
         WHERE seq > ${literal(after)} AND exp > ${literal(nowSeconds)} ORDER BY seq LIMIT ${literal(limit)})`,
     // The list of ids finds the rows; the pairs keep those of another version.
     purgeSessions: (rows) =>
@@ -115,8 +126,9 @@ export function createStatements(prefix: string): Statements {
     writeDocuments: (changes) => writeDocumentsScript(at("documents"), at("document_turn"), changes),
     // Of the universal time: no time zone is asked, and no hour comes twice.
     now: "SELECT TIMESTAMPDIFF(MICROSECOND, '1970-01-01', UTC_TIMESTAMP(6)) DIV 1000 AS now",
-    // Ready means that writes work: the row is there to be locked, and the server is no standby.
-    ping: `SELECT seq, @@read_only AS refuses FROM ${at("feed_head")} WHERE id = 1 LOCK IN SHARE MODE`,
+    // Ready means that writes work: the rows are there to be locked, and the server is no standby.
+    ping: `SELECT head.seq, (${refusesWrites}) AS refuses FROM ${at("feed_head")} AS head
+      JOIN ${at("document_turn")} AS turn ON turn.id = head.id WHERE head.id = 1 LOCK IN SHARE MODE`,
   };
 }
 
@@ -138,7 +150,7 @@ function writeDocumentsScript(documents: string, turn: string, changes: readonly
     `SET @pawl_matches = (${["1", ...matches].join(" AND ")})`,
     "SELECT @pawl_matches AS matches",
     ...changes.map(write),
-    "COMMIT",
+    commitAlone,
   ];
   return `${begin}\n${parts.join(";\n")}`;
 }

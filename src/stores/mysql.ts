@@ -13,7 +13,7 @@ import { createLifecycle } from "./lifecycle.ts";
 import type { MysqlCallbackPool, MysqlPool } from "./mysql-driver.ts";
 import { driverFor, errorCode, type Outcome, wasUndone } from "./mysql-driver.ts";
 import { checkPrefix, migrate, prefixDefault } from "./mysql-schema.ts";
-import { commitAt, createStatements, type Statements, textBytes, verdictAt } from "./mysql-statements.ts";
+import { commitAt, createStatements, feedParts, type Statements, textBytes, verdictAt } from "./mysql-statements.ts";
 import { isSubject, sidBytes } from "./record-bounds.ts";
 import { unpackRecord } from "./record-codec.ts";
 import { packRecord } from "./record-packing.ts";
@@ -159,8 +159,14 @@ async function listAll(open: Open, after: string | undefined, limit: number): Pr
   return (await sessionsAfter(open, after, limit)).map((row) => unpackRecord(packedOf(row)));
 }
 
-function feedRows({ select, statements }: Open, after: number, nowSeconds: number, limit: number): Promise<Row[]> {
-  return select(statements.revocationsAfter(after, nowSeconds, limit));
+async function feedRows(
+  { select, statements }: Open,
+  after: number,
+  nowSeconds: number,
+  limit: number,
+): Promise<Row[]> {
+  const rows = await select(statements.revocationsAfter(after, nowSeconds, limit));
+  return rows.map((row) => ({ ...row, part: feedParts[Number(row.part)] }));
 }
 
 async function purge(

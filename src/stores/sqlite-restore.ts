@@ -2,6 +2,7 @@
 // replaces, which SQLite would play into it. Owns the order of these steps; what it replaces is kept under another name.
 
 import {
+  chmodSync,
   chownSync,
   closeSync,
   constants,
@@ -61,7 +62,8 @@ export async function restoreSqlite(from: string, file: string, stamp: string): 
   const named = resolve(file);
   const target = existsSync(named) ? realpathSync(named) : named;
   const places: Places = {
-    source: resolve(from),
+    // SQLite keeps a log beside the file itself, whatever link leads there.
+    source: realpathSync(resolve(from)),
     named,
     target,
     partial: `${target}.restoring`,
@@ -69,7 +71,7 @@ export async function restoreSqlite(from: string, file: string, stamp: string): 
     kept: `${target}.before-${stamp}`,
   };
   try {
-    const secret = secretBeside(places.source);
+    const secret = secretBeside(resolve(from)) ?? secretBeside(places.source);
     removePartial(places);
     await copyWhole(places);
     if (secret !== undefined) writeFlushed(places.partialSecret, `${secret}\n`);
@@ -106,6 +108,7 @@ async function copyWhole({ source, partial }: Places): Promise<void> {
       }
     } else {
       copyFileSync(source, partial);
+      chmodSync(partial, 0o600);
     }
     const copied = new DatabaseSync(partial);
     try {
@@ -211,6 +214,7 @@ function putInPlace({ target, named, partial, partialSecret, kept }: Places, has
     renameSync(partial, target);
   } catch (error) {
     if (hasSecret && existsSync(secretFile(kept))) copyFileSync(secretFile(kept), secretFile(named));
+    else if (hasSecret) rmSync(secretFile(named));
     throw error;
   }
   for (const folder of new Set([dirname(target), dirname(named)])) syncFolder(folder);

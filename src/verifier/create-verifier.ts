@@ -118,6 +118,8 @@ export function createVerifier(options: VerifierOptions): Verifier {
   const accesses = createAccesses(checked);
   const { feed } = checked;
   let isClosed = false;
+  /** Without a feed, all that there is to hear of is the end. */
+  const listeners = new Set<() => void>();
   const standing: Verifier["standing"] = (access) => {
     if (isClosed) return "unknown";
     if (feed === undefined) return "good";
@@ -146,11 +148,16 @@ export function createVerifier(options: VerifierOptions): Verifier {
     },
     staleFor: () => feed?.staleFor() ?? 0,
     standing,
-    onChange: (listener) => feed?.onChange(listener) ?? (() => undefined),
+    onChange(listener) {
+      if (feed !== undefined) return feed.onChange(listener);
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
     now,
     close() {
       isClosed = true;
       feed?.close();
+      for (const listener of [...listeners]) listener();
       accesses.clear();
     },
   };

@@ -51,25 +51,30 @@ export function readPage(text: string): Page {
 /**
  * Reads events out of the text of a stream, in whatever pieces it comes.
  * @param found is given the data of each event
- * @param onComment is given the text of each comment line
+ * @param isOurs is given the text of each comment line: false for one that somebody in between added
+ * @returns the reader; it says whether there was anything of the issuer in what it read
  */
 export function createEventReader(
   found: (data: string) => void,
-  onComment: (text: string) => void,
-): (text: string) => void {
+  isOurs: (comment: string) => boolean,
+): (text: string) => boolean {
   let rest = "";
   let data: string[] = [];
-  const readLine = (line: string): void => {
+  const readLine = (line: string): boolean => {
     if (line === "") {
       if (data.length > 0) found(data.join("\n"));
       data = [];
-    } else if (line.startsWith(":")) onComment(line.slice(1).trim());
-    else if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
+      return false;
+    }
+    if (line.startsWith(":")) return isOurs(line.slice(1).trim());
+    if (line.startsWith("data:")) data.push(line.slice(line[5] === " " ? 6 : 5));
+    return true;
   };
   return (text) => {
     const lines = (rest + text).split(/\r\n|\n|\r(?!$)/);
     rest = lines.pop() as string;
     if (rest.length > lineCharactersMax) throw new Error("an event without an end");
-    for (const line of lines) readLine(line);
+    const heard = lines.map(readLine).includes(true);
+    return heard || (rest !== "" && !rest.startsWith(":"));
   };
 }

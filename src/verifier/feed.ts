@@ -241,17 +241,18 @@ class FollowedFeed implements Feed {
         this.#take(page);
         if (!page.more) told();
       };
-      // Whoever is in between may add comments of its own, which say nothing of the issuer.
+      // Whoever is in between may add comments of its own: they say nothing of the issuer, not even that it is there.
       const read = createEventReader(takeEvent, (comment) => {
         if (comment === upToDate) told();
+        return comment === upToDate;
       });
       for (;;) {
-        cancel();
-        cancel = startTimer(end, isTold ? silenceMilliseconds : answerMilliseconds);
         const { done, value } = await reader.read();
         if (done && isTold) return;
         if (done) throw new Error("the event stream ended before it had told everything");
-        read(decoder.decode(value, { stream: true }));
+        if (!read(decoder.decode(value, { stream: true }))) continue;
+        cancel();
+        cancel = startTimer(end, isTold ? silenceMilliseconds : answerMilliseconds);
       }
     } finally {
       cancel();

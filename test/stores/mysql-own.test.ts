@@ -4,12 +4,13 @@
 
 import assert from "node:assert/strict";
 import { describe, it } from "node:test";
+import { inspect } from "node:util";
 import mysqlCallback from "mysql2";
 import mysql from "mysql2/promise";
 import type { Store } from "../../src/core/ports.ts";
 import type { SessionRecord } from "../../src/core/record.ts";
 import { mysqlStore } from "../../src/stores/mysql.ts";
-import { literal } from "../../src/stores/mysql-statements.ts";
+import { literal, refusesWrites } from "../../src/stores/mysql-statements.ts";
 import { createSamples } from "../../src/testing/session-samples.ts";
 import { mysqlServer, ownMysqlMissing } from "../services/mysql.ts";
 import { mysqlDatabases } from "./mysql-databases.ts";
@@ -24,6 +25,12 @@ async function refused(store: Store, code: string, why: RegExp): Promise<void> {
     assert.match(error.message, why);
     return true;
   });
+}
+
+async function opened(coming: Promise<Store>): Promise<Store> {
+  const store = await coming;
+  await store.open();
+  return store;
 }
 
 /** The session after a change, as the engine would commit it. */
@@ -75,7 +82,10 @@ describe("tables of the MySQL store", { skip: ownMysqlMissing }, () => {
 });
 
 describe("pools of the MySQL store", { skip: ownMysqlMissing }, () => {
-  const onPool = async (options: mysql.PoolOptions, work: (store: Store) => Promise<void>): Promise<void> => {
+  const onPool = async (
+    options: mysql.PoolOptions,
+    work: (store: Store, prefix: string) => Promise<void>,
+  ): Promise<void> => {
     const pool = mysql.createPool({
       uri: await server.url(),
       multipleStatements: true,
@@ -83,7 +93,8 @@ describe("pools of the MySQL store", { skip: ownMysqlMissing }, () => {
       ...options,
     });
     try {
-      await work(mysqlStore(pool, { prefix: databases.fresh() }));
+      const prefix = databases.fresh();
+      await work(mysqlStore(pool, { prefix }), prefix);
     } finally {
       await pool.end();
     }
@@ -95,14 +106,23 @@ describe("pools of the MySQL store", { skip: ownMysqlMissing }, () => {
       { supportBigNumbers: true, bigNumberStrings: true, dateStrings: true, decimalNumbers: true },
       { namedPlaceholders: true, nestTables: true, typeCast: false },
       { charset: "latin1_swedish_ci" },
+      { charset: "BINARY" },
     ];
     const record = samples.record({ subject: "zoë 🦊 'x\\" });
     for (const form of forms) {
-      await onPool(form, async (store) => {
+      await onPool(form, async (store, prefix) => {
         await store.open();
         await store.insert(record);
         assert.deepEqual(await store.listBySubject(record.subject, 5), [record]);
         await store.writeDocuments([{ key: "ä'\\", expectedVersion: 0, value: "🦊'; DROP TABLE x; --" }]);
+        const revocation = { sub: record.subject, notBefore: 1, exp: 2_000_000_000 };
+        assert.equal(await store.commit(next(record), 1, revocation), true);
+        assert.equal(await store.commit(next(next(record)), 2), true, "a transaction of its own");
+        const { revocations, cursor } = await store.revocationsAfter(undefined, 0, 10);
+        assert.deepEqual(revocations, [revocation]);
+        assert.deepEqual((await store.revocationsAfter(cursor, 0, 10)).restarted, false);
+        await store.ping();
+        assert.equal((await (await opened(databases.on(prefix))).read(record.sid))?.version, 3);
         assert.deepEqual(await store.listDocuments("ä", undefined, 5), [
           { key: "ä'\\", version: 1, value: "🦊'; DROP TABLE x; --" },
         ]);
@@ -113,6 +133,23 @@ describe("pools of the MySQL store", { skip: ownMysqlMissing }, () => {
     await store.open();
     assert.equal(await store.insert(record), true);
     await callbacks.promise().end();
+  });
+
+  it("may chain transactions by themselves: what is acknowledged is there for everybody", async () => {
+    await databases.ask("SET GLOBAL completion_type = 'CHAIN'");
+    try {
+      await onPool({ connectionLimit: 1 }, async (store, prefix) => {
+        await store.open();
+        const [ended, other] = [samples.record(), samples.record()];
+        for (const record of [ended, other]) await store.insert(record);
+        await store.commit(next(ended), 1, { sid: ended.sid, notBefore: 1, exp: 2_000_000_000 });
+        await store.writeDocuments([{ key: "k", expectedVersion: 0, value: "v" }]);
+        assert.equal(await store.commit(next(other), 1), true);
+        assert.equal((await (await opened(databases.on(prefix, 7))).read(other.sid))?.version, 2);
+      });
+    } finally {
+      await databases.ask("SET GLOBAL completion_type = 'NO_CHAIN'");
+    }
   });
 
   it("that would not keep what was acknowledged, or send one statement at a time, are refused by name", async () => {
@@ -153,6 +190,53 @@ describe("the MySQL store and others", { skip: ownMysqlMissing }, () => {
     assert.equal((await store.revocationsAfter(undefined, 0, 10)).revocations.length, 1);
   });
 
+  it("keeps no transaction open when a row of the feed is there already", async () => {
+    const store = await databases.on(databases.fresh(), 5);
+    await store.open();
+    const prefix = databases.prefixOf(store);
+    const [ended, other] = [samples.record(), samples.record()];
+    for (const record of [ended, other]) await store.insert(record);
+    // As a table has it that somebody put back by itself.
+    await databases.ask(`INSERT INTO ${prefix}revocations (seq, sub, nbf, exp) VALUES (7, 'x', 1, 2000000000)`);
+    await databases.ask(`UPDATE ${prefix}feed_head SET seq = 6`);
+    const revocation = { sid: ended.sid, notBefore: 1, exp: 2_000_000_000 };
+    await assert.rejects(store.commit(next(ended), 1, revocation), (error: { cause?: Error }) => {
+      assert.doesNotMatch(inspect(error, { depth: 9 }), /UPDATE|INSERT|X'/, "no statement in it");
+      return true;
+    });
+    assert.equal(await store.commit(next(other), 1), true);
+    assert.equal((await (await opened(databases.on(prefix, 6))).read(other.sid))?.version, 2, "and everybody sees it");
+    assert.equal(await store.commit(next(ended), 1, revocation), true, "the next node to start has mended it");
+    assert.equal((await store.revocationsAfter(undefined, 0, 10)).revocations.length, 2);
+  });
+
+  it("is not ready without the rows that it locks, and mends them when it starts", async () => {
+    for (const table of ["feed_head", "document_turn"]) {
+      const store = await opened(databases.on(databases.fresh()));
+      const prefix = databases.prefixOf(store);
+      await databases.ask(`DELETE FROM ${prefix}${table}`);
+      await assert.rejects(store.ping(), { code: "store_unavailable" });
+      await refused(await databases.on(prefix, 0, { migrate: false }), "store_incompatible", /do not fit each other/);
+      await opened(databases.on(prefix));
+      await store.ping();
+      assert.equal(await store.writeDocuments([{ key: "k", expectedVersion: 0, value: "v" }]), true);
+      assert.equal((await store.readDocument("k"))?.value, "v");
+    }
+  });
+
+  it("knows a server that takes no writes by whatever word it has", async () => {
+    for (const [word, refuses] of [
+      ["0", 0],
+      ["1", 1],
+      ["'OFF'", 0],
+      ["'ON'", 1],
+      ["'NO_LOCK'", 1],
+    ] as const) {
+      const asked = refusesWrites.replaceAll(/@@\w+/g, word);
+      assert.deepEqual(await databases.ask(`SELECT (${asked}) AS refuses`), [{ refuses }], word);
+    }
+  });
+
   it("waits for a lock no longer than it says, and another connection goes on", async (t) => {
     const store = await databases.on(databases.fresh(), 2, { timeoutMilliseconds: 300 });
     await store.open();
@@ -164,7 +248,9 @@ describe("the MySQL store and others", { skip: ownMysqlMissing }, () => {
     await blocker.beginTransaction();
     const sid = literal(Buffer.from(held.sid, "base64url"));
     await blocker.query(`SELECT sid FROM ${databases.prefixOf(store)}sessions WHERE sid = ${sid} FOR UPDATE`);
+    const from = performance.now();
     await assert.rejects(store.commit(next(held), 1), { code: "store_unavailable" });
+    assert.ok(performance.now() - from < 20_000, "not for as long as the database would");
     assert.equal(await store.commit(next(free), 1), true);
     await blocker.rollback();
     // The statement that nobody waits for may still happen, or not: a version decides.

@@ -5,6 +5,7 @@ import assert from "node:assert/strict";
 import {
   chmodSync,
   chownSync,
+  copyFileSync,
   existsSync,
   lstatSync,
   mkdirSync,
@@ -105,8 +106,27 @@ describe("a restore", () => {
     await restoreSqlite(moved, file, "now");
     assert.deepEqual(readdirSync(safe).sort(), ["backup.db", "backup.db.secret"]);
     assert.deepEqual(readFileSync(moved), before);
+    for (const name of [file, `${file}.secret`]) assert.equal(statSync(name).mode & 0o777, 0o600, name);
     assert.equal(await holds(file, wanted), true);
     chmodSync(safe, 0o700);
+  });
+
+  it("reads the log and the secret of a backup that a link leads to", async () => {
+    const { folder, file } = await scene();
+    const real = join(folder, "real.db");
+    const sid = await make(real);
+    // As a process that was killed leaves it: the newest session is in the log alone.
+    const writer = sqliteStore(real);
+    await writer.open();
+    const newest = samples.record();
+    await writer.insert(newest);
+    for (const suffix of ["", "-wal", ".secret"]) copyFileSync(`${real}${suffix}`, join(folder, `killed.db${suffix}`));
+    await writer.close();
+    const link = join(folder, "latest");
+    symlinkSync(join(folder, "killed.db"), link);
+    const { hasSecret } = await restoreSqlite(link, file, "now");
+    assert.equal(hasSecret, true);
+    assert.deepEqual([await holds(file, sid), await holds(file, newest.sid)], [true, true]);
   });
 
   it("goes where a link leads, and the link stays", async () => {

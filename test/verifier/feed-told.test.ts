@@ -128,6 +128,21 @@ describe("knowledge is as old as it is", { timeout: 60_000 }, () => {
     assert.ok(await first);
   });
 
+  test("so a stream of nothing but such comments is given up, and another one is asked for", async (t) => {
+    const { issuer, streams, stream, verifier } = await stage(t);
+    stream(": keep-alive\n\n");
+    const judging = verifier();
+    const first = judging.verify(issuer.token()).catch(() => undefined);
+    const alive = setInterval(() => streams[0]?.write(": keep-alive\n\n"), 500);
+    t.after(() => clearInterval(alive));
+    await until("the stream", () => streams.length === 1);
+    await first;
+    for (const end = Date.now() + 10_000; streams.length < 2; await sleep(50)) assert.ok(Date.now() < end);
+    streams[1]?.write(": up to date\n\n");
+    await until("the word", () => judging.staleFor() < 10);
+    assert.ok(await judging.verify(issuer.token()));
+  });
+
   test("when the clock is set back: it asks again, and refuses what was ended meanwhile", async (t) => {
     const { issuer, poll, verifier } = await stage(t);
     let told: object[] = [];
@@ -184,6 +199,15 @@ describe("a connection that is held open", { timeout: 60_000 }, () => {
     assert.deepEqual(ends, ["unknown"]);
     assert.equal(judging.standing(held.access), "unknown");
     await assert.rejects(hold(), { code: "store_unavailable" });
+    const lonely = createVerifier({
+      issuer: issuer.origin,
+      audience,
+      revocations: false,
+      now: () => nowSeconds * 1000,
+    });
+    await holdOpen(lonely, issuer.token(), { onEnd: ({ reason }) => ends.push(reason) });
+    lonely.close();
+    assert.deepEqual(ends, ["unknown", "unknown"]);
   });
 
   test("is ended by a verifier that polls, though nobody asks it anything", async (t) => {

@@ -72,6 +72,7 @@ test("events, in whatever pieces and with whatever line ends they come", () => {
       (data) => found.push(data),
       () => {
         comments += 1;
+        return false;
       },
     );
     for (let at = 0; at < stream.length; at += size) read(stream.slice(at, at + size));
@@ -80,8 +81,11 @@ test("events, in whatever pieces and with whatever line ends they come", () => {
   }
   const read = createEventReader(
     () => {},
-    () => {},
+    (comment) => comment === "ours",
   );
+  const heard = (text: string): boolean => read(text);
+  const pieces = ["id: 1\n", "\n", ": theirs\n\n", ": th", "eirs\n\n", ": ours\n\n", "da", "ta: x\n\n"];
+  assert.deepEqual(pieces.map(heard), [true, false, false, false, false, true, true, true]);
   assert.throws(() => {
     for (let count = 0; count < 5; count += 1) read("x".repeat(1024 * 1024));
   }, /without an end/);
