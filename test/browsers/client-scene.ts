@@ -14,7 +14,7 @@ import { type Passed, wholeRequests } from "../../sim/proxy.ts";
 import { type Fault, passOn } from "../client/faulty-proxy.ts";
 import { testCertificate } from "./certificate.ts";
 import { poll } from "./deadline.ts";
-import { type Browser, engines, launch, type Tab } from "./engines.ts";
+import { type Browser, type EngineName, engines, launch, type Tab } from "./engines.ts";
 
 /** Where the page is: on plain http under a loopback name, or on https under a name of its own. */
 export type Place = "http://localhost" | "https://app.test";
@@ -215,10 +215,20 @@ export interface Stage {
   browser: Browser;
 }
 
-/** Defines a group of tests for every browser and place; the stage is set before the first of them. */
+/**
+ * Where each browser goes: all of them everywhere takes long, and what a browser does differently on https is cookies, which
+ * forged.test.ts and platform.test.ts try in every browser at every place. PAWL_TEST_PLACES=all is for all of them.
+ */
+const placesOf: Readonly<Record<EngineName, readonly Place[]>> = {
+  chromium: places,
+  firefox: ["http://localhost"],
+  webkit: ["https://app.test"],
+};
+
+/** Defines a group of tests for every browser, and every place between them; the stage is set before the first of them. */
 export function everywhere(what: string, define: (stage: Stage) => void): void {
   for (const { name: engine, skip } of engines) {
-    for (const place of places) {
+    for (const place of process.env.PAWL_TEST_PLACES === "all" ? places : placesOf[engine]) {
       describe(`${what} in ${engine} on ${place}`, { skip, concurrency: false }, () => {
         const stage: Partial<Stage> & Pick<Stage, "place"> = { place };
         before(async () => {
