@@ -33,8 +33,8 @@ interface Shared {
 }
 
 /** How often one session is updated, and how many are ended, by all processes together: a multiple of each count of them. */
-const updates = 150;
-const ends = 300;
+const updates = 90;
+const ends = 180;
 
 const open = async (database: string): Promise<Store> => await createStore(readStore(database), "/");
 
