@@ -196,13 +196,15 @@ function delegationTests(start: Start): void {
         await give({ client_id: "app" }, { ...headers, origin: "https://evil.test" } as typeof headers),
         "csrf_rejected",
       );
-      scene.advance(299);
+      // Over a store that tells the time, the clock goes on by itself as well.
+      scene.advance(297);
       const given = await give({ client_id: "app" });
       assert.equal(given.status, 201);
       const [old, own] = [claimsOf(accessToken), claimsOf(given.json.access_token)];
       assert.deepEqual([own.auth_time, own.amr, own.acr], [old.auth_time, old.amr, old.acr], "the same sign-in");
-      assert.equal(own.iat, Number(old.iat) + 299);
-      scene.advance(2);
+      const later = Number(own.iat) - Number(old.iat);
+      assert.ok(later >= 297 && later <= 300, `${later} s`);
+      scene.advance(4);
       const late = await give({ client_id: "app" });
       assertProblem(late, "reauthentication_required");
       assert.match(late.headers.get("www-authenticate") ?? "", /error="insufficient_user_authentication"/);
