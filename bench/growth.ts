@@ -30,6 +30,8 @@ const sessionsInAll = 5_000;
 const refreshesMost = 1_000;
 const atOnce = 50;
 const stepMilliseconds = 14 * 60_000;
+const redisReadings = 10;
+const redisPauseMilliseconds = 1_000;
 const secret = Buffer.alloc(32, "growth").toString("base64url");
 
 export const growthResultsPath: string = join(import.meta.dirname, "results/growth.json");
@@ -156,14 +158,25 @@ async function redis(): Promise<Subject> {
     async weigh(sids) {
       const rows = await client.zcard("{pawl}:ids");
       const lengths = await Promise.all(sids.map((sid) => client.strlen(`{pawl}:s:${sid}`)));
-      const used = /used_memory_dataset:(\d+)/.exec(await client.info("memory"))?.[1];
-      return { rows, recordBytes: lengths.reduce((sum, each) => sum + each, 0), databaseBytes: Number(used) };
+      const recordBytes = lengths.reduce((sum, each) => sum + each, 0);
+      return { rows, recordBytes, databaseBytes: await settledBytes(client) };
     },
     async close() {
       client.disconnect();
       await endRedis();
     },
   };
+}
+
+/** What Redis holds, once buffers of connections that were busy a moment ago have shrunk: the least of some seconds. */
+async function settledBytes(client: Redis): Promise<number> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let reading = 0; reading < redisReadings; reading += 1) {
+    await new Promise((resolve) => setTimeout(resolve, redisPauseMilliseconds));
+    const used = /used_memory_dataset:(\d+)/.exec(await client.info("memory"))?.[1];
+    least = Math.min(least, Number(used));
+  }
+  return least;
 }
 
 /** Counts calls; takes the store's own clock away, since this file moves the time. */

@@ -215,6 +215,26 @@ describe("first tokens of a client", () => {
     const response = await handler.fetch(new Request(`${issuer}/auth/sessions`, request));
     assert.equal(response.status, 201);
   });
+
+  it("are given to the last second of the time after a sign-in, and no longer; they carry the instant", async () => {
+    const platform = createSimulatedPlatform();
+    const sessions = await createSessions({ store: memoryStore(), issuer, platform });
+    const handler = createHandler({ sessions, clients: [{ id: "app", selfService: true }] });
+    const { accessToken, record } = await sessions.issue({ subject: "u" });
+    const give = (): Promise<Response> => {
+      const headers = { authorization: `Bearer ${accessToken}`, "content-type": "application/json" };
+      const request = { method: "POST", headers, body: JSON.stringify({ client_id: "app" }) };
+      return handler.fetch(new Request(`${issuer}/auth/sessions`, request));
+    };
+    platform.clock.set((record.authTime + 301) * 1000 - 1);
+    const given = await give();
+    assert.equal(given.status, 201);
+    const { access_token } = (await given.json()) as { access_token: string };
+    const claims = JSON.parse(Buffer.from(access_token.split(".")[1] as string, "base64url").toString());
+    assert.deepEqual([claims.iat, claims.auth_time], [record.authTime + 300, record.authTime]);
+    platform.clock.advance(1);
+    assert.equal((await give()).status, 403);
+  });
 });
 
 describe("clients in the store", () => {

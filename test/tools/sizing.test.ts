@@ -22,8 +22,7 @@ test("the table of docs/sizing.md is that of the stored results, and no store gr
   for (const run of results.runs) {
     assert.equal(run.rowsAfterOne, results.sessions);
     assert.equal(run.rowsAfterAll, results.sessions);
-    // What Redis says of its memory wavers by a few bytes a session.
-    assert.ok(run.databaseBytesPerSessionAfterAll <= run.databaseBytesPerSessionAfterOne * 1.01, run.store);
+    assert.equal(run.databaseBytesPerSessionAfterAll, run.databaseBytesPerSessionAfterOne);
     // One step of padding at the most.
     assert.ok(run.recordBytesAfterAll - run.recordBytesAfterOne < 8);
     assert.deepEqual([run.callsPerRefresh, run.writesPerRefresh], [2, 1]);
