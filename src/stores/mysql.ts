@@ -4,11 +4,12 @@
 // all of them. The database has no way to tell of a change: who follows the feed polls.
 
 import { PawlError } from "../core/errors.ts";
-import type { DocumentChange, Platform, PurgeStep, Revocation, Store, StoredDocument } from "../core/ports.ts";
+import type { DocumentChange, PurgeStep, Revocation, Store, StoredDocument } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import { nodePlatform } from "../platform/node.ts";
 import { checkCommit, checkDocumentChanges, checkLimit, readSidArgument } from "./arguments.ts";
 import { checkTimeout, createBoundedCall } from "./bounded-calls.ts";
+import type { DatabaseOptions } from "./database-options.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import type { MysqlCallbackPool, MysqlPool } from "./mysql-driver.ts";
 import { driverFor, errorCode, type Outcome, wasUndone } from "./mysql-driver.ts";
@@ -24,15 +25,9 @@ import { isPlainText } from "./text-codec.ts";
 export type { MysqlCallbackPool, MysqlConnection, MysqlPool } from "./mysql-driver.ts";
 
 /** Options of {@link mysqlStore}. */
-export interface MysqlOptions {
+export interface MysqlOptions extends DatabaseOptions {
   /** What the names of the tables begin with, made on first use. 1 to 32 of `a-z 0-9 _`. Default `pawl_`. */
   readonly prefix?: string | undefined;
-  /** Make and migrate the tables in `open()`. Default true; false for a user that may not, where another one does. */
-  readonly migrate?: boolean | undefined;
-  /** The longest a call takes, the wait for a connection included. Milliseconds, default 5,000, 100 to 60,000. */
-  readonly timeoutMilliseconds?: number | undefined;
-  /** Clock, randomness and timers. Default: those of the machine. */
-  readonly platform?: Platform | undefined;
 }
 
 /** What the parts of the store work with. */

@@ -4,19 +4,12 @@
 // nothing else, so a pool of any size finishes all of them.
 
 import { PawlError } from "../core/errors.ts";
-import type {
-  DocumentChange,
-  Platform,
-  PurgeStep,
-  Revocation,
-  RevocationPage,
-  Store,
-  StoredDocument,
-} from "../core/ports.ts";
+import type { DocumentChange, PurgeStep, Revocation, RevocationPage, Store, StoredDocument } from "../core/ports.ts";
 import type { SessionRecord } from "../core/record.ts";
 import { nodePlatform } from "../platform/node.ts";
 import { checkCommit, checkDocumentChanges, checkLimit, readSidArgument } from "./arguments.ts";
 import { checkTimeout } from "./bounded-calls.ts";
+import type { DatabaseOptions } from "./database-options.ts";
 import { createLifecycle } from "./lifecycle.ts";
 import type { Access } from "./postgres-access.ts";
 import { createAccess } from "./postgres-access.ts";
@@ -37,7 +30,7 @@ import { isPlainText } from "./text-codec.ts";
 export type { PgClient, PgPool, PostgresJsSql } from "./postgres-driver.ts";
 
 /** Options of {@link postgresStore}. */
-export interface PostgresOptions {
+export interface PostgresOptions extends DatabaseOptions {
   /** The schema that holds the tables, made on first use. 1 to 48 of `a-z 0-9 _`. Default `pawl`. */
   readonly schema?: string | undefined;
   /**
@@ -47,12 +40,6 @@ export interface PostgresOptions {
   readonly prepare?: boolean | undefined;
   /** Tell other processes of a new entry of the feed (`NOTIFY`). Default true; false for databases that cannot. */
   readonly notify?: boolean | undefined;
-  /** Make and migrate the tables in `open()`. Default true; false for a role that may not, where another one does. */
-  readonly migrate?: boolean | undefined;
-  /** The longest a call takes, the wait for a connection included. Milliseconds, default 5,000, 100 to 60,000. */
-  readonly timeoutMilliseconds?: number | undefined;
-  /** Clock, randomness and timers. Default: those of the machine. */
-  readonly platform?: Platform | undefined;
 }
 
 /** What the parts of the store work with. */
